@@ -1,0 +1,61 @@
+"""What can go wrong, as a caller of the API sees it.
+
+Each class carries its HTTP code; the sentence is for the person who made the request, so it says what was wrong, with
+which object, and what to do, and holds nothing internal.
+"""
+
+from collections.abc import Iterable
+
+
+class MagnumError(Exception):
+    """Base of every error that may be told to a user."""
+
+    code = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(MagnumError):
+    """The request is wrong; every problem found is named at once."""
+
+    code = 400
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__(" ".join(self.problems))
+        self.args = (self.problems,)  # what the message bus makes the error again from
+
+
+class Forbidden(MagnumError):
+    """Policy or quota says no."""
+
+    code = 403
+
+
+class NotFound(MagnumError):
+    """No such object, or none of this tenant's."""
+
+    code = 404
+
+
+class Conflict(MagnumError):
+    """The object's state, or another request, is in the way."""
+
+    code = 409
+
+
+class Unavailable(MagnumError):
+    """A service that is needed does not answer; the same request may work later."""
+
+    code = 503
+
+
+class RemoteRefusal(MagnumError):
+    """A bay's own API refused, with its own code and sentence."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.args = (code, message)  # what the message bus makes the error again from
+        self.code = code

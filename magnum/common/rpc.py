@@ -1,0 +1,93 @@
+"""The message bus between the API and the conductors.
+
+Messages carry ids and plain values; the conductor reads the rows. Methods and their arguments are listed in
+`ConductorClient`, which is the only place that knows their names on the wire.
+"""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_service import backend
+
+# oslo.messaging imports oslo.service, which takes eventlet where nobody chose before.
+backend.init_backend(backend.BackendType.THREADING)
+
+import oslo_messaging as messaging  # noqa: E402
+
+from magnum.common import exception  # noqa: E402
+from magnum.common.context import RequestContext  # noqa: E402
+
+NAMESPACE_VERSION = "1.0"
+
+
+class ContextSerializer(messaging.NoOpSerializer):
+    """Sends a context without its token."""
+
+    def serialize_context(self, context: RequestContext) -> dict[str, Any]:
+        return context.to_message()
+
+    def deserialize_context(self, context: dict[str, Any]) -> RequestContext:
+        return RequestContext.from_message(context)
+
+
+def transport(conf: cfg.ConfigOpts) -> Any:
+    """The transport of the configuration (``transport_url``)."""
+    return messaging.get_rpc_transport(conf, allowed_remote_exmods=[exception.__name__])
+
+
+def server(conf: cfg.ConfigOpts, bus: Any, endpoints: list[object]) -> Any:
+    """A conductor's RPC server, not yet started."""
+    target = messaging.Target(topic=conf.conductor.topic, server=conf.host)
+    return messaging.get_rpc_server(
+        bus,
+        target,
+        endpoints,
+        executor="threading",
+        serializer=ContextSerializer(),
+        access_policy=messaging.ExplicitRPCAccessPolicy,
+    )
+
+
+class ConductorClient:
+    """What the API asks of a conductor.
+
+    A call raises the `exception.MagnumError` the conductor raised, or `exception.Unavailable` where none answers.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, bus: Any) -> None:
+        target = messaging.Target(topic=conf.conductor.topic, version=NAMESPACE_VERSION)
+        self._client = messaging.get_rpc_client(
+            bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer()
+        )
+
+    def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:
+        """Tell some conductor that this bay has an operation waiting. A lost message costs a sweep interval only."""
+        try:
+            self._client.cast(context, "operation_queued", bay_uuid=bay_uuid)
+        except messaging.MessagingException:
+            return
+
+    def workload_create(self, context: RequestContext, kind: str, bay_uuid: str, manifest: dict[str, Any]) -> str:
+        """Create a pod, service or rc in a bay and store its row; answers the row's uuid."""
+        return str(self._call(context, "workload_create", kind=kind, bay_uuid=bay_uuid, manifest=manifest))
+
+    def workload_update(self, context: RequestContext, kind: str, uuid: str, manifest: dict[str, Any]) -> None:
+        """Replace the manifest of a stored pod, service or rc."""
+        self._call(context, "workload_update", kind=kind, uuid=uuid, manifest=manifest)
+
+    def workload_delete(self, context: RequestContext, kind: str, uuid: str) -> None:
+        """Delete a pod, service or rc from its bay and its row."""
+        self._call(context, "workload_delete", kind=kind, uuid=uuid)
+
+    def workload_refresh(self, context: RequestContext, kind: str, bay_uuids: list[str]) -> None:
+        """Bring the rows of this kind (pod, service, rc, node) in these bays up to date with the bays' own APIs."""
+        self._call(context, "workload_refresh", kind=kind, bay_uuids=bay_uuids)
+
+    def _call(self, context: RequestContext, method: str, **arguments: Any) -> Any:
+        try:
+            return self._client.call(context, method, **arguments)
+        except (messaging.MessagingException, messaging.MessageDeliveryFailure) as error:
+            raise exception.Unavailable(
+                "No conductor answered. The request was not carried out as far as this API knows; try again, and "
+                "look at the object first if it was to change something."
+            ) from error

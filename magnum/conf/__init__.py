@@ -1,0 +1,38 @@
+"""Every option of Magnum, one module per group.
+
+``CONF`` is oslo.config's own global object: keystonemiddleware, oslo.messaging and oslo.log read it too. Options are
+registered when this package is imported; `load` reads the files.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+from oslo_db import options as db_options
+from oslo_log import log
+
+from magnum.conf import api, bay, baymodel, certificates, clients, conductor, default, kubernetes, trust
+
+CONF: cfg.ConfigOpts = cfg.CONF
+
+_GROUPS = (api, bay, baymodel, certificates, conductor, default, kubernetes, trust)
+
+for _group in _GROUPS:
+    CONF.register_opts(_group.OPTS, group=_group.GROUP)
+clients.register(CONF)
+db_options.set_defaults(CONF, connection="sqlite:///magnum.sqlite")
+log.register_options(CONF)
+
+
+def load(arguments: Sequence[str] | None = None, files: Sequence[str] | None = None) -> cfg.ConfigOpts:
+    """Read the configuration; ``--config-file`` may be among the arguments."""
+    CONF(list(arguments or []), project="magnum", default_config_files=list(files) if files is not None else None)
+    return CONF
+
+
+def list_opts() -> list[tuple[str | None, list[Any]]]:
+    """Options by group, for oslo-config-generator."""
+    groups: list[tuple[str | None, list[Any]]] = [(group.GROUP, group.OPTS) for group in _GROUPS]
+    groups.extend(clients.list_opts())
+    groups.extend(db_options.list_opts())
+    return groups

@@ -1,0 +1,23 @@
+"""Options of the conductor."""
+
+from oslo_config import cfg
+
+GROUP = "conductor"
+
+OPTS = [
+    cfg.StrOpt("topic", default="magnum-conductor", help="Topic on the message bus."),
+    cfg.IntOpt("rpc_threads", default=32, min=1, help="Calls served at once by one conductor."),
+    cfg.IntOpt("rpc_timeout", default=30, min=1, help="Seconds the API waits for an answer of a conductor."),
+    cfg.IntOpt("workers", default=8, min=1, help="Operations worked on at once by one conductor."),
+    cfg.FloatOpt("sweep_interval", default=1.0, min=0.1, help="Seconds between two sweeps for due operations."),
+    cfg.FloatOpt("poll_interval", default=1.0, min=0.1, help="Seconds between two looks at a stack in progress."),
+    cfg.IntOpt(
+        "lease",
+        default=60,
+        min=5,
+        help="Seconds after which another conductor takes over an operation whose owner is silent. Must exceed the "
+        "time one step's calls may take.",
+    ),
+    cfg.IntOpt("heartbeat_interval", default=20, min=1, help="Seconds between two heartbeats of a conductor."),
+    cfg.IntOpt("service_down_time", default=180, min=1, help="Seconds of silence after which a conductor is down."),
+]

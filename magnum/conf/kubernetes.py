@@ -1,0 +1,10 @@
+"""How Kubernetes bays are built and spoken to."""
+
+from oslo_config import cfg
+
+GROUP = "kubernetes"
+
+OPTS = [
+    cfg.IntOpt("request_timeout", default=10, min=1, help="Seconds one call to a bay's API may take."),
+    cfg.IntOpt("calls_per_bay", default=4, min=1, help="Calls at once to one bay from one conductor."),
+]

@@ -1,0 +1,308 @@
+"""Operations on bays: accepted in one transaction, owned by lease, written behind a fence.
+
+**Accepting** a verb writes the bay (its new status), the operation (queued) and the first event together, so that a
+2xx answer is a promise that survives any crash. Which verb may start is decided by a compare-and-swap on the bay's
+status: of two verbs at once one wins and the other is a `Conflict`.
+
+**Claiming** is one UPDATE that raises the operation's fence. Each later write by that owner names the fence it got;
+a conductor that was paused past its lease, or whose operation was superseded by a delete, finds that no row matches
+and gets `LeaseLost`: it has written nothing.
+
+**A delete supersedes** what runs. Its own work starts only when the superseded operation's lease has ended or its
+owner has let go (`release`), so that nothing is created behind the deletion's back.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from magnum.common import clock, states
+from magnum.common.context import RequestContext
+from magnum.common.exception import Conflict
+from magnum.common.states import OperationState, Verb
+from magnum.db import models, resources
+
+
+class LeaseLost(Exception):
+    """Another owns the operation now, or it was superseded; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An operation and the right to write for it."""
+
+    id: int
+    uuid: str
+    bay_uuid: str
+    project_id: str | None
+    user_id: str | None
+    request_id: str | None
+    verb: Verb
+    arguments: dict[str, Any]
+    step: str | None
+    attempts: int
+    fence: int
+    created_at: datetime
+    deadline: datetime | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line for the story of the bay."""
+
+    text: str
+    level: str = "info"
+    step: str | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one write says: parts left out stay as they are."""
+
+    bay: Mapping[str, Any] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+    operation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def accept_create(
+    session: Session, context: RequestContext, bay: models.Bay, arguments: Mapping[str, Any], timeout: timedelta | None
+) -> models.Bay:
+    """Store a new bay and queue its creation.
+
+    :param timeout: until the operation has failed whatever else happens; None for no limit
+    """
+    bay.status = states.IN_PROGRESS[Verb.CREATE]
+    resources.add(session, context, bay)
+    _queue(session, context, bay.uuid, Verb.CREATE, arguments, timeout)
+    return bay
+
+
+def accept(
+    session: Session,
+    context: RequestContext,
+    bay: models.Bay,
+    verb: Verb,
+    arguments: Mapping[str, Any],
+    timeout: timedelta | None,
+) -> None:
+    """Queue an update or the deletion of a bay and set its status.
+
+    :raises Conflict: the bay's state does not allow it, or another request was faster
+    """
+    if bay.status not in states.ALLOWED[verb]:
+        raise Conflict(_not_allowed(bay, verb))
+    statement = (
+        update(models.Bay)
+        .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status)
+        .values(status=states.IN_PROGRESS[verb], status_reason=None, faults=[])
+    )
+    if not _changed(session, statement):
+        raise Conflict(f"Bay {bay.uuid} was changed by another request at the same time. Look at it and try again.")
+    _supersede(session, bay.uuid)
+    _queue(session, context, bay.uuid, verb, arguments, timeout)
+    bay.status = states.IN_PROGRESS[verb]
+
+
+def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None = None) -> Claim | None:
+    """Own the operation that is due longest, if there is one.
+
+    :param owner: who claims; unique among the processes that run
+    :param bay_uuid: only consider this bay's
+    """
+    now = clock.now()
+    query = select(models.Operation).where(_claimable(now))
+    if bay_uuid is not None:
+        query = query.where(models.Operation.bay_uuid == bay_uuid)
+    for row in session.scalars(query.order_by(models.Operation.due_at).limit(8)):
+        fence = row.fence + 1
+        statement = (
+            update(models.Operation)
+            .where(models.Operation.id == row.id, models.Operation.fence == row.fence, _claimable(now))
+            .values(state=OperationState.RUNNING, owner=owner, fence=fence, lease_until=now + lease)
+        )
+        if _changed(session, statement):
+            return _as_claim(row, fence)
+    return None
+
+
+def renew(session: Session, claimed: Claim, lease: timedelta) -> None:
+    """Own it for another lease from now.
+
+    :raises LeaseLost: it is no longer this owner's
+    """
+    record(session, claimed, Progress(operation={"lease_until": clock.now() + lease}))
+
+
+def record(session: Session, claimed: Claim, progress: Progress) -> None:
+    """Write what was done, if the claim still holds.
+
+    :raises LeaseLost: it does not; nothing is written
+    """
+    values = dict(progress.operation) or {"fence": claimed.fence}
+    held = and_(
+        models.Operation.id == claimed.id,
+        models.Operation.fence == claimed.fence,
+        models.Operation.state == OperationState.RUNNING,
+    )
+    if not _changed(session, update(models.Operation).where(held).values(**values)):
+        raise LeaseLost(f"operation {claimed.uuid} has another owner")
+    if progress.bay:
+        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**progress.bay))
+    for event in progress.events:
+        session.add(_event_row(claimed, event))
+
+
+def put_back(session: Session, claimed: Claim, due_at: datetime, progress: Progress = Progress()) -> None:
+    """Let go of an operation that goes on later; no thread waits for it.
+
+    :raises LeaseLost: it is no longer this owner's
+    """
+    operation = {**progress.operation, "due_at": due_at, "lease_until": None, "owner": None}
+    record(session, claimed, Progress(bay=progress.bay, events=progress.events, operation=operation))
+
+
+def finish(session: Session, claimed: Claim, state: OperationState, progress: Progress) -> None:
+    """End an operation, with the bay's last values and events of it.
+
+    :raises LeaseLost: it is no longer this owner's
+    """
+    operation = {**progress.operation, "state": state, "lease_until": None, "owner": None}
+    record(session, claimed, Progress(bay=progress.bay, events=progress.events, operation=operation))
+
+
+def finish_deleted(session: Session, claimed: Claim, event: Event) -> None:
+    """End a deletion: the bay's row, and all rows that only make sense with it, go; its events stay.
+
+    :raises LeaseLost: it is no longer this owner's
+    """
+    finish(session, claimed, OperationState.DONE, Progress(events=[event]))
+    for model in (models.Node, models.Pod, models.Service, models.ReplicationController, models.Container):
+        session.execute(delete(model).where(model.bay_uuid == claimed.bay_uuid))
+    session.execute(delete(models.Certificate).where(models.Certificate.bay_uuid == claimed.bay_uuid))
+    session.execute(delete(models.Bay).where(models.Bay.uuid == claimed.bay_uuid))
+
+
+def release(session: Session, claimed: Claim) -> None:
+    """Say that the owner of a lost claim works on it no more, so that what superseded it need not wait."""
+    session.execute(
+        update(models.Operation)
+        .where(models.Operation.id == claimed.id, models.Operation.state == OperationState.SUPERSEDED)
+        .values(lease_until=None)
+    )
+
+
+def events(
+    session: Session, context: RequestContext, bay_uuid: str, after: int, limit: int
+) -> Sequence[models.BayEvent]:
+    """The story of a bay, oldest first, also of one that is gone, as far as it is this tenant's.
+
+    :param after: id of the last event already known; 0 for the beginning
+    """
+    query = select(models.BayEvent).where(models.BayEvent.bay_uuid == bay_uuid, models.BayEvent.id > after)
+    if not context.all_projects:
+        query = query.where(models.BayEvent.project_id == context.project_id)
+    return session.scalars(query.order_by(models.BayEvent.id).limit(limit)).all()
+
+
+def waiting_bays(session: Session, steps: Collection[str]) -> Sequence[models.Bay]:
+    """Bays whose open operation has just finished one of these steps."""
+    query = select(models.Bay).join(models.Operation, models.Operation.bay_uuid == models.Bay.uuid)
+    return session.scalars(query.where(models.Operation.state.in_(states.OPEN), models.Operation.step.in_(steps))).all()
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    other = aliased(models.Operation)
+    busy = exists().where(
+        other.bay_uuid == models.Operation.bay_uuid,
+        other.id != models.Operation.id,
+        other.lease_until > now,
+    )
+    free = or_(models.Operation.lease_until.is_(None), models.Operation.lease_until <= now)
+    return and_(models.Operation.state.in_(states.OPEN), models.Operation.due_at <= now, free, ~busy)
+
+
+def _queue(
+    session: Session,
+    context: RequestContext,
+    bay_uuid: str,
+    verb: Verb,
+    arguments: Mapping[str, Any],
+    timeout: timedelta | None,
+) -> None:
+    now = clock.now()
+    session.add(
+        models.Operation(
+            bay_uuid=bay_uuid,
+            project_id=context.project_id,
+            user_id=context.user_id,
+            request_id=context.request_id,
+            verb=verb,
+            arguments=dict(arguments),
+            state=OperationState.QUEUED,
+            due_at=now,
+            deadline=now + timeout if timeout else None,
+        )
+    )
+    session.add(
+        models.BayEvent(
+            bay_uuid=bay_uuid,
+            project_id=context.project_id,
+            verb=verb,
+            text=f"{str(verb).capitalize()} was accepted.",
+            request_id=context.request_id,
+        )
+    )
+
+
+def _supersede(session: Session, bay_uuid: str) -> None:
+    session.execute(
+        update(models.Operation)
+        .where(models.Operation.bay_uuid == bay_uuid, models.Operation.state.in_(states.OPEN))
+        .values(state=OperationState.SUPERSEDED, fence=models.Operation.fence + 1)
+    )
+
+
+def _not_allowed(bay: models.Bay, verb: Verb) -> str:
+    if verb is Verb.UPDATE and bay.status in states.IN_PROGRESS.values():
+        return f"Bay {bay.uuid} already has an operation in progress (status {bay.status}). Wait for its end."
+    return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{bay.status}".'
+
+
+def _event_row(claimed: Claim, event: Event) -> models.BayEvent:
+    return models.BayEvent(
+        bay_uuid=claimed.bay_uuid,
+        project_id=claimed.project_id,
+        verb=claimed.verb,
+        level=event.level,
+        step=event.step,
+        text=event.text,
+        request_id=claimed.request_id,
+        duration=event.duration,
+    )
+
+
+def _as_claim(row: models.Operation, fence: int) -> Claim:
+    return Claim(
+        id=row.id,
+        uuid=row.uuid,
+        bay_uuid=row.bay_uuid,
+        project_id=row.project_id,
+        user_id=row.user_id,
+        request_id=row.request_id,
+        verb=Verb(row.verb),
+        arguments=row.arguments,
+        step=row.step,
+        attempts=row.attempts,
+        fence=fence,
+        created_at=row.created_at,
+        deadline=row.deadline,
+    )
+
+
+def _changed(session: Session, statement: Any) -> bool:
+    return cast(CursorResult[Any], session.execute(statement)).rowcount > 0

@@ -1,0 +1,217 @@
+"""Queries on tenants' objects, the same for every table.
+
+Each statement made for a request carries the tenant's predicate, writes included; what belongs to another tenant is
+`NotFound`, exactly as what does not exist. A context with ``all_projects`` (the service's own) sees every row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CursorResult,
+    Select,
+    and_,
+    delete,
+    false,
+    func,
+    inspect,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from magnum.common.context import RequestContext
+from magnum.common.exception import Conflict, Invalid, NotFound
+from magnum.common.idents import is_uuid
+from magnum.db import models
+
+Row = TypeVar("Row", bound=models.Owned)
+
+NAMES: dict[type[models.Owned], str] = {
+    models.BayModel: "BayModel",
+    models.Bay: "Bay",
+    models.Node: "Node",
+    models.Pod: "Pod",
+    models.Service: "Service",
+    models.ReplicationController: "ReplicationController",
+    models.Container: "Container",
+}
+"""What a user calls an object of this table."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list: ``marker`` is the uuid of the last object of the page before."""
+
+    limit: int
+    marker: str | None = None
+    sort_key: str = "id"
+    sort_dir: str = "asc"
+
+
+def find(
+    session: Session, context: RequestContext, model: type[Row], ident: str, *, bay_uuid: str | None = None
+) -> Row:
+    """The one object with this uuid or name.
+
+    :param bay_uuid: only look in this bay
+    :raises NotFound: there is none that this tenant may see
+    :raises Conflict: several have this name
+    """
+    query = select(model).where(_visible(context, model), _named(model, ident))
+    if bay_uuid is not None:
+        query = query.where(_column(model, "bay_uuid") == bay_uuid)
+    rows = session.scalars(query.order_by(model.id).limit(2)).all()
+    if not rows:
+        raise NotFound(f"{NAMES[model]} {ident} could not be found.")
+    if len(rows) > 1:
+        noun = NAMES[model].lower()
+        raise Conflict(f"Multiple {noun}s exist with same name {ident}. Please use the {noun} uuid instead.")
+    return rows[0]
+
+
+def page(
+    session: Session,
+    context: RequestContext,
+    model: type[Row],
+    wanted: Page,
+    filters: Mapping[str, Any] | None = None,
+) -> Sequence[Row]:
+    """A page of the objects this tenant may see, in a total order (the sort key, then the id).
+
+    :raises NotFound: the marker is no object of the list
+    :raises Invalid: no such sort key
+    """
+    query = select(model).where(_visible(context, model), *_equal(model, filters))
+    sort = _column(model, wanted.sort_key)
+    if wanted.marker is not None:
+        query = query.where(_after(session, context, model, wanted, sort))
+    order = [sort, model.id] if wanted.sort_key != "id" else [model.id]
+    if wanted.sort_dir == "desc":
+        query = query.order_by(*[column.desc() for column in order])
+    else:
+        query = query.order_by(*order)
+    return session.scalars(query.limit(wanted.limit)).all()
+
+
+def every(
+    session: Session, context: RequestContext, model: type[Row], filters: Mapping[str, Any] | None = None
+) -> Sequence[Row]:
+    """All the objects this tenant may see that match."""
+    return session.scalars(
+        select(model).where(_visible(context, model), *_equal(model, filters)).order_by(model.id)
+    ).all()
+
+
+def add(session: Session, context: RequestContext, row: Row) -> Row:
+    """Store a new object as the tenant's own."""
+    row.project_id = context.project_id
+    row.user_id = context.user_id
+    session.add(row)
+    session.flush()
+    return row
+
+
+def change(session: Session, context: RequestContext, model: type[Row], uuid: str, values: Mapping[str, Any]) -> None:
+    """Change columns of the tenant's own object.
+
+    :raises NotFound: it is gone, or not this tenant's
+    """
+    statement = update(model).where(_own(context, model), model.uuid == uuid).values(**values)
+    if cast(CursorResult[Any], session.execute(statement)).rowcount == 0:
+        raise NotFound(f"{NAMES[model]} {uuid} could not be found.")
+
+
+def remove(session: Session, context: RequestContext, model: type[Row], uuid: str) -> None:
+    """Delete the tenant's own object.
+
+    :raises NotFound: it is gone, or not this tenant's
+    """
+    statement = delete(model).where(_own(context, model), model.uuid == uuid)
+    if cast(CursorResult[Any], session.execute(statement)).rowcount == 0:
+        raise NotFound(f"{NAMES[model]} {uuid} could not be found.")
+
+
+def count(session: Session, context: RequestContext, model: type[Row], filters: Mapping[str, Any] | None = None) -> int:
+    """How many of the objects this tenant may see match."""
+    query = select(func.count()).select_from(model).where(_visible(context, model), *_equal(model, filters))
+    return session.scalar(query) or 0
+
+
+def baymodel_in_use(session: Session, baymodel_uuid: str) -> bool:
+    """Whether any bay, of whatever tenant, was made of this baymodel."""
+    return session.scalar(select(models.Bay.id).where(models.Bay.baymodel_id == baymodel_uuid).limit(1)) is not None
+
+
+def sort_keys(model: type[models.Owned]) -> list[str]:
+    """Columns a list of these can be sorted by."""
+    return [column.key for column in inspect(model).columns if not isinstance(column.type, JSON)]
+
+
+def _own(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:
+    if context.all_projects:
+        return true()
+    project_id: str | None = context.project_id
+    user_id: str | None = context.user_id
+    if project_id:
+        return model.project_id == project_id
+    if user_id:
+        return model.user_id == user_id
+    return false()
+
+
+def _visible(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:
+    own = _own(context, model)
+    if issubclass(model, models.BayModel):
+        return or_(own, model.public.is_(True))
+    return own
+
+
+def _named(model: type[Row], ident: str) -> ColumnElement[bool]:
+    if is_uuid(ident):
+        return model.uuid == ident
+    return _column(model, "name") == ident
+
+
+def _column(model: type[Row], name: str) -> InstrumentedAttribute[Any]:
+    if name not in sort_keys(model):
+        known = ", ".join(sort_keys(model))
+        raise Invalid(f"{NAMES[model]}s have no sortable field {name!r}. Use one of: {known}.")
+    column: InstrumentedAttribute[Any] = getattr(model, name)
+    return column
+
+
+def _equal(model: type[Row], filters: Mapping[str, Any] | None) -> list[ColumnElement[bool]]:
+    conditions = []
+    for name, value in (filters or {}).items():
+        column = getattr(model, name)
+        conditions.append(column.in_(value) if isinstance(value, list | set | tuple) else column == value)
+    return conditions
+
+
+def _after(
+    session: Session, context: RequestContext, model: type[Row], wanted: Page, sort: InstrumentedAttribute[Any]
+) -> ColumnElement[bool]:
+    marker: Select[Any] = select(sort, model.id).where(_visible(context, model), model.uuid == wanted.marker)
+    found = session.execute(marker).one_or_none()
+    if found is None:
+        raise NotFound(f"{NAMES[model]} {wanted.marker}, given as the marker, could not be found.")
+    value, row_id = found
+    down = wanted.sort_dir == "desc"
+    beyond_id: ColumnElement[bool] = model.id < row_id if down else model.id > row_id
+    if wanted.sort_key == "id":
+        return beyond_id
+    # Null sorts first on SQLite and MariaDB and last on PostgreSQL; either way nulls stand together.
+    nulls_first = session.get_bind().dialect.name != "postgresql"
+    nulls_before = nulls_first != down
+    if value is None:
+        same = and_(sort.is_(None), beyond_id)
+        return or_(same, sort.is_not(None)) if nulls_before else same
+    beyond = sort < value if down else sort > value
+    same = and_(sort == value, beyond_id)
+    return or_(beyond, same) if nulls_before else or_(beyond, same, sort.is_(None))
