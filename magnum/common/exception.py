@@ -52,6 +52,10 @@ class Unavailable(MagnumError):
     code = 503
 
 
+class BayUnreachable(Unavailable):
+    """A bay's own API does not answer, or answers nothing that can be used."""
+
+
 class RemoteRefusal(MagnumError):
     """A bay's own API refused, with its own code and sentence."""
 
