@@ -132,8 +132,9 @@ def test_a_deleted_bay_leaves_only_its_story(database: Database, context: Reques
         session.add(models.Node(bay_uuid=bay.uuid, project_id=context.project_id))
         session.add(models.Certificate(bay_uuid=bay.uuid, kind="ca", certificate="c", private_key="k"))
         operations.accept(session, context, get(database, context, bay), Verb.DELETE, {}, HOUR)
+    claimed = must_claim(database)
     with database.writer() as session:
-        operations.finish_deleted(session, must_claim(database), Event("Gone."))
+        operations.finish_deleted(session, claimed, Event("Gone."))
     with database.reader() as session:
         assert resources.count(session, context, models.Bay) == 0
         assert resources.count(session, context, models.Node) == 0
