@@ -1,0 +1,89 @@
+"""Output formats, in place of the ones cliff would look up among all installed packages.
+
+JSON and YAML escape control characters by themselves and keep every value as it came; the others print cleaned text.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from cliff.formatters import base, commaseparated, json_format, table, value, yaml_format
+
+from magnum.cli.text import as_cell, as_plain
+
+Row = Sequence[Any]
+Rows = Iterable[Row]
+
+
+class Table(table.TableFormatter):
+    """A table that fits the terminal it is shown on."""
+
+    def add_argument_group(self, parser: ArgumentParser) -> None:
+        """Options; a list of nothing shows its headings, so that it is seen to be one."""
+        super().add_argument_group(parser)
+        parser.set_defaults(print_empty=True)
+
+    def emit_list(self, column_names: Row, data: Rows, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print rows."""
+        super().emit_list(column_names, [list(map(as_cell, row)) for row in data], stdout, parsed_args)
+
+    def emit_one(self, column_names: Row, data: Row, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print one object, a line per field."""
+        super().emit_one(list(map(as_cell, column_names)), list(map(as_cell, data)), stdout, parsed_args)
+
+
+class Value(value.ValueFormatter):
+    """Values only: a line per object of a list, a line per field of one object."""
+
+    def emit_list(self, column_names: Row, data: Rows, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print rows, values separated by a space."""
+        super().emit_list(column_names, [list(map(as_plain, row)) for row in data], stdout, parsed_args)
+
+    def emit_one(self, column_names: Row, data: Row, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print one value a line."""
+        super().emit_one(column_names, list(map(as_plain, data)), stdout, parsed_args)
+
+
+class Csv(commaseparated.CSVLister):
+    """Comma separated, with a line of headings."""
+
+    def emit_list(self, column_names: Row, data: Rows, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print rows."""
+        super().emit_list(
+            list(map(as_plain, column_names)), [list(map(as_plain, row)) for row in data], stdout, parsed_args
+        )
+
+    def emit_one(self, column_names: Row, data: Row, stdout: TextIO, parsed_args: Namespace) -> None:
+        """Print one object as a list of one."""
+        self.emit_list(column_names, [data], stdout, parsed_args)
+
+
+@dataclass(frozen=True)
+class _Plugin:
+    """A formatter in the wrapping in which cliff expects it."""
+
+    obj: base.Formatter
+
+
+class Formatters:
+    """The formats by name; cliff asks it as it would ask stevedore."""
+
+    def __init__(self) -> None:
+        self._plugins = {
+            "csv": _Plugin(Csv()),
+            "json": _Plugin(json_format.JSONFormatter()),
+            "table": _Plugin(Table()),
+            "value": _Plugin(Value()),
+            "yaml": _Plugin(yaml_format.YAMLFormatter()),
+        }
+
+    def names(self) -> list[str]:
+        """Names for `-f`."""
+        return list(self._plugins)
+
+    def __iter__(self) -> Iterator[_Plugin]:
+        return iter(self._plugins.values())
+
+    def __getitem__(self, name: str) -> _Plugin:
+        return self._plugins[name]

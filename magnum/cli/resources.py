@@ -1,0 +1,150 @@
+"""What each resource has of its own; the verbs themselves are in :mod:`magnum.cli.verbs`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """How what is typed for an option becomes a value of the request."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    TRUE = "true"
+    LABELS = "labels"
+    MANIFEST = "manifest"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a create verb and the field of the body it sets. What is not given is not sent."""
+
+    flag: str
+    field: str
+    help: str
+    kind: Kind = Kind.TEXT
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the API and its verbs on the command line."""
+
+    name: str
+    """What its verbs begin with."""
+    title: str
+    collection: str
+    columns: tuple[str, ...]
+    """What a list shows."""
+    examples: Mapping[str, str]
+    """For each verb it has, what a user may type after `magnum <name>-<verb>`."""
+    options: tuple[Option, ...] = ()
+    in_bay: bool = False
+    """Lives in a bay: `--bay` chooses which one is meant."""
+    waits: bool = False
+    """Its changes go on after they were accepted: `--wait`."""
+
+
+BAYMODEL = Resource(
+    name="baymodel",
+    title="baymodel",
+    collection="baymodels",
+    columns=("uuid", "name", "coe", "image_id"),
+    examples={
+        "create": "--name small --coe kubernetes --image-id debian-kubernetes --labels kube_tag=v1.30.2",
+        "show": "small",
+        "list": "--sort-key name",
+        "update": "small replace flavor_id=m1.large",
+        "delete": "small",
+    },
+    options=(
+        Option("--name", "name", "name of the baymodel"),
+        Option("--coe", "coe", "kind of cluster, such as kubernetes", required=True),
+        Option("--image-id", "image_id", "image of the servers, name or id", required=True),
+        Option("--keypair-id", "keypair_id", "key pair for logging in to the servers"),
+        Option("--external-network-id", "external_network_id", "network that leads outside, name or id"),
+        Option("--fixed-network", "fixed_network", "network to put the servers in, instead of one of their own"),
+        Option("--dns-nameserver", "dns_nameserver", "address of the servers' DNS server"),
+        Option("--flavor-id", "flavor_id", "flavor of the nodes"),
+        Option("--master-flavor-id", "master_flavor_id", "flavor of the masters"),
+        Option("--server-type", "server_type", "vm (default) or bm"),
+        Option("--docker-volume-size", "docker_volume_size", "GiB of a volume for images", Kind.INTEGER),
+        Option("--network-driver", "network_driver", "how containers reach each other, such as flannel"),
+        Option("--volume-driver", "volume_driver", "how containers get volumes, such as cinder"),
+        Option("--apiserver-port", "apiserver_port", "port of the cluster's API", Kind.INTEGER),
+        Option("--http-proxy", "http_proxy", "proxy the servers use for http"),
+        Option("--https-proxy", "https_proxy", "proxy the servers use for https"),
+        Option("--no-proxy", "no_proxy", "names the servers reach without a proxy"),
+        Option("--ssh-authorized-key", "ssh_authorized_key", "public key for logging in to the servers"),
+        Option("--labels", "labels", "settings of the driver: key=value,…; may be repeated", Kind.LABELS),
+        Option("--tls-disabled", "tls_disabled", "serve the cluster's API without TLS", Kind.TRUE),
+        Option("--public", "public", "let every project use it (operators)", Kind.TRUE),
+        Option("--registry-enabled", "registry_enabled", "run an image registry in the bay", Kind.TRUE),
+    ),
+)
+
+BAY = Resource(
+    name="bay",
+    title="bay",
+    collection="bays",
+    columns=("uuid", "name", "node_count", "master_count", "status"),
+    examples={
+        "create": "--name web --baymodel small --node-count 2 --wait",
+        "show": "web",
+        "list": "--sort-key name -c name -c status",
+        "update": "web replace node_count=3 --wait",
+        "delete": "web --wait",
+    },
+    options=(
+        Option("--name", "name", "name of the bay"),
+        Option("--baymodel", "baymodel_id", "baymodel it is made by, name or uuid", required=True),
+        Option("--node-count", "node_count", "number of nodes (default 1)", Kind.INTEGER),
+        Option("--master-count", "master_count", "number of masters (default 1)", Kind.INTEGER),
+        Option("--discovery-url", "discovery_url", "URL by which the masters' etcd members find each other"),
+        Option("--timeout", "bay_create_timeout", "minutes until making it is given up", Kind.INTEGER),
+    ),
+    waits=True,
+)
+
+NODE = Resource(
+    name="node",
+    title="node",
+    collection="nodes",
+    columns=("uuid", "name", "bay_uuid", "role", "status", "addresses"),
+    examples={"list": "--bay web", "show": "6f1ed1c5-9b0c-4a43-a2b3-3d9ad3a5e0b7"},
+    in_bay=True,
+)
+
+
+def _manifest_options(title: str) -> tuple[Option, ...]:
+    return (
+        Option("--bay", "bay_uuid", f"bay to put the {title} in, name or uuid", required=True),
+        Option("--manifest", "manifest", "file with the manifest, YAML or JSON; - is the input", Kind.MANIFEST),
+        Option("--manifest-url", "manifest_url", "http(s) URL of the manifest", Kind.MANIFEST),
+    )
+
+
+def _workload(name: str, title: str, collection: str, columns: tuple[str, ...], example: str) -> Resource:
+    """A resource made from a manifest in a bay."""
+    return Resource(
+        name=name,
+        title=title,
+        collection=collection,
+        columns=("uuid", "name", "bay_uuid", *columns),
+        examples={
+            "create": f"--bay web --manifest {example}.yaml",
+            "show": f"{example} --bay web",
+            "list": "--bay web",
+            "update": f"{example} --bay web replace manifest={example}.yaml",
+            "delete": f"{example} --bay web",
+        },
+        options=_manifest_options(title),
+        in_bay=True,
+    )
+
+
+POD = _workload("pod", "pod", "pods", ("status", "host"), "redis")
+RC = _workload("rc", "replication controller", "rcs", ("replicas", "images"), "frontend")
+COE_SERVICE = _workload("coe-service", "service", "services", ("ip", "ports"), "frontend")
+
+RESOURCES = {resource.name: resource for resource in (BAYMODEL, BAY, NODE, POD, RC, COE_SERVICE)}

@@ -1,0 +1,164 @@
+"""Waiting for a bay: what happens is told on standard error while it happens."""
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from magnum.cli.client import Client, Row
+from magnum.cli.errors import EndedInFailureError, NotReachedError, RefusedError
+from magnum.cli.text import clean_line
+
+POLL_SECONDS = 2.0
+PATIENCE_SECONDS = 180.0
+"""How long the API may be away before waiting for it is given up; it is restarted in less."""
+
+
+class BayWait:
+    """Waits for the end of an operation on a bay.
+
+    :param stream: where progress is shown; a terminal gets one line that changes, anything else a line per change
+    :param quiet: show no progress
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        stream: TextIO,
+        *,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._sleep = sleep
+        self._progress = _Progress(stream, quiet)
+
+    def for_change(self, bay: Row) -> Row:
+        """Wait for a create or update.
+
+        :returns: the bay as it is then
+        :raises EndedInFailureError: it failed
+        """
+        last = self._until_settled(bay)
+        if last is None:
+            raise EndedInFailureError(f"Bay {_name(bay)} is gone: it was deleted meanwhile.")
+        _raise_if_failed(last)
+        return last
+
+    def for_end(self, bay: Row) -> None:
+        """Wait until a bay that is being deleted is gone.
+
+        :raises EndedInFailureError: it could not be deleted
+        """
+        last = self._until_settled(bay)
+        if last is not None:
+            _raise_if_failed(last)
+
+    def _until_settled(self, bay: Row) -> Row | None:
+        """The bay when nothing is in progress any more; None when there is no such bay."""
+        begun = self._clock()
+        try:
+            while True:
+                row = self._look(bay["uuid"])
+                if row is None:
+                    return None
+                status = row.get("status") or "waiting"
+                elapsed = self._clock() - begun
+                self._progress.show(elapsed, _name(row), status, self._step(bay["uuid"]))
+                if status != "waiting" and not status.endswith("_IN_PROGRESS"):
+                    return row
+                self._sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            self._progress.end()
+            self._progress.note(f"No longer waiting; the work goes on. See: magnum bay-show {_name(bay)}")
+            raise
+        finally:
+            self._progress.end()
+
+    def _look(self, uuid: str) -> Row | None:
+        """The bay, asked for again while the API is away."""
+        give_up = self._clock() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._client.get("bays", uuid)
+            except RefusedError as error:
+                if error.status == 404:
+                    return None
+                if error.status < 500 or self._clock() > give_up:
+                    raise
+                away: Exception = error
+            except NotReachedError as error:
+                if self._clock() > give_up:
+                    raise
+                away = error
+            self._progress.note(f"The API is away, asking again: {away}")
+            self._sleep(POLL_SECONDS)
+
+    def _step(self, uuid: str) -> str:
+        """What the bay's events say last. They are a help in reading the status: without them waiting goes on."""
+        try:
+            page = self._client.get("bays", uuid, "events", params={"sort_dir": "desc", "limit": 1})
+        except (RefusedError, NotReachedError):
+            return ""
+        events = page.get("events") or [{}]
+        return clean_line(str(events[0].get("text") or ""))
+
+
+class _Progress:
+    """Shows how it goes."""
+
+    def __init__(self, stream: TextIO, quiet: bool) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._live = stream.isatty()
+        self._open = False
+        self._said = ""
+
+    def show(self, elapsed: float, name: str, status: str, step: str) -> None:
+        """Show the state of things; elsewhere than on a terminal only when it is a new one."""
+        text = f"{name} {status}" + (f"  {step}" if step else "")
+        line = f"{_minutes(elapsed)}  {text}"
+        if self._quiet or (text == self._said and not self._live):
+            return
+        self._said = text
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r{line[:width]}\x1b[K")
+            self._open = True
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def note(self, line: str) -> None:
+        """Say something beside, once."""
+        if self._quiet or line == self._said:
+            return
+        self.end()
+        self._said = line
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Close the line that changes."""
+        if self._open:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._open = False
+
+
+def _raise_if_failed(bay: Row) -> None:
+    status = str(bay.get("status"))
+    if status.endswith("_FAILED"):
+        reason = clean_line(str(bay.get("status_reason") or "the server gives no reason"))
+        name = _name(bay)
+        raise EndedInFailureError(f"Bay {name}: {status}: {reason}\nMore is told by: magnum bay-event-list {name}")
+
+
+def _name(bay: Row) -> str:
+    return clean_line(str(bay.get("name") or bay["uuid"]))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60:d}:{int(seconds) % 60:02d}"
