@@ -1,0 +1,139 @@
+"""The whole life of a bay: built, used, grown, shrunk, deleted; each test goes on from the one before."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cloud import EXAMPLES, Cloud, eventually, run, write_baymodel
+
+BAY = "life"
+
+
+@pytest.fixture(scope="module")
+def bay(cloud: Cloud) -> dict[str, object]:
+    write_baymodel(cloud, "life")
+    cloud.text("bay-create", "--name", BAY, "--baymodel", "life", "--node-count", "1", "--wait", seconds=300)
+    return cloud.bay(BAY)
+
+
+@pytest.fixture(scope="module")
+def kubectl(cloud: Cloud, bay: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("config")
+    cloud.text("bay-config", BAY, "--dir", str(folder))
+    found = sorted(Path("/var/cache/magnum-local").glob("kubernetes-*/kubectl"))
+    return [str(found[-1]), f"--kubeconfig={folder / 'config'}", "--request-timeout=10s"]
+
+
+def node_states(cloud: Cloud, bay: dict[str, object]) -> dict[str, str]:
+    return {node["name"]: node["status"] for node in cloud.nodes(str(bay["uuid"]))}
+
+
+def pods_of(cloud: Cloud, name: str) -> list[dict[str, object]]:
+    return [pod for pod in cloud.json("pod-list", "--bay", BAY) if str(pod["name"]).startswith(name)]
+
+
+def running(cloud: Cloud, name: str) -> int:
+    return len([pod for pod in pods_of(cloud, name) if pod["status"] == "Running"])
+
+
+def test_it_is_complete_with_both_nodes_ready(cloud: Cloud, bay: dict[str, object]) -> None:
+    assert bay["status"] == "CREATE_COMPLETE"
+    assert str(bay["api_address"]).startswith("https://")
+    assert sorted(node_states(cloud, bay).values()) == ["Ready", "Ready"]
+    assert len(cloud.containers(str(bay["uuid"]))) == 2
+
+
+def test_no_private_key_or_password_stands_in_the_user_data(cloud: Cloud, bay: dict[str, object]) -> None:
+    for server in cloud.containers(str(bay["uuid"])):
+        user_data = cloud.inside(server, "cat", "/var/lib/cloud/seed/nocloud/user-data")
+        assert "PRIVATE KEY" not in user_data
+        assert "password" not in user_data.lower()
+
+
+def test_pods_run_and_a_service_answers_from_every_node(cloud: Cloud, bay: dict[str, object]) -> None:
+    cloud.text("rc-create", "--bay", BAY, "--manifest", str(EXAMPLES / "rc.yaml"))
+    cloud.text("coe-service-create", "--bay", BAY, "--manifest", str(EXAMPLES / "service.yaml"))
+    eventually(lambda: running(cloud, "web") == 2, "two pods run", 60)
+    (service,) = [item for item in cloud.json("coe-service-list", "--bay", BAY) if item["name"] == "web"]
+    address = cloud.json("coe-service-show", service["uuid"])["ip"]
+    for server in cloud.containers(str(bay["uuid"])):
+
+        def answered(server: str = server) -> bool:
+            return "web" in cloud.inside(server, "curl", "-s", "-m", "3", f"http://{address}/")
+
+        eventually(answered, f"the service answers on {server}", 30)
+
+
+def test_a_killed_pod_is_replaced(cloud: Cloud, bay: dict[str, object]) -> None:
+    victim = pods_of(cloud, "web")[0]
+    cloud.text("pod-delete", str(victim["uuid"]), "--bay", BAY)
+
+    def replaced() -> bool:
+        uuids = {pod["uuid"] for pod in pods_of(cloud, "web") if pod["status"] == "Running"}
+        return len(uuids) == 2 and victim["uuid"] not in uuids
+
+    eventually(replaced, "another pod runs in its place", 60)
+
+
+def test_what_kubectl_makes_and_removes_is_seen(cloud: Cloud, kubectl: list[str]) -> None:
+    run([*kubectl, "run", "by-hand", "--image=magnum-local/web:1", "--image-pull-policy=IfNotPresent"])
+    eventually(lambda: running(cloud, "by-hand") == 1, "the pod is listed", 60)
+    run([*kubectl, "delete", "pod", "by-hand", "--now"])
+    eventually(lambda: pods_of(cloud, "by-hand") == [], "the pod is gone from the list", 60)
+
+
+def test_a_wrong_manifest_is_refused_and_nothing_is_made(cloud: Cloud, bay: dict[str, object], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("kind: Pod\nmetadata: {}\n")
+    said = cloud.text("pod-create", "--bay", BAY, "--manifest", str(wrong), check=False)
+    assert "metadata" in said
+    assert "spec" in said
+    assert "Traceback" not in said
+
+
+def test_it_grows_without_touching_what_runs(cloud: Cloud, bay: dict[str, object]) -> None:
+    before = {name: cloud.docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", name) for name in cloud.containers()}
+    cloud.text("bay-update", BAY, "replace", "node_count=2", "--wait", seconds=300)
+    assert sorted(node_states(cloud, bay).values()) == ["Ready"] * 3
+    after = {name: cloud.docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", name) for name in before}
+    assert after == before
+
+
+def test_pods_on_different_nodes_reach_each_other(cloud: Cloud, bay: dict[str, object], kubectl: list[str]) -> None:
+    manifest = json.loads(run([*kubectl, "get", "rc", "web", "-o", "json"]))
+    run([*kubectl, "scale", "rc", "web", "--replicas=6"])
+    assert manifest["spec"]["replicas"] == 2
+    eventually(lambda: running(cloud, "web") == 6, "six pods run", 60)
+    pods = json.loads(run([*kubectl, "get", "pods", "-l", "app=web", "-o", "json"]))["items"]
+    hosts = {pod["spec"]["nodeName"]: pod for pod in pods}
+    assert len(hosts) == 2, "pods are on both nodes"
+    first, second = hosts.values()
+    for source, target in ((first, second), (second, first)):
+        url = f"http://{target['status']['podIP']}/"
+        answer = run(
+            [*kubectl, "exec", source["metadata"]["name"], "--", "/bin/busybox", "wget", "-T", "3", "-q", "-O-", url]
+        )
+        assert target["metadata"]["name"] in answer
+
+
+def test_it_shrinks_and_the_pods_move(cloud: Cloud, bay: dict[str, object], kubectl: list[str]) -> None:
+    cloud.text("bay-update", BAY, "replace", "node_count=1", "--wait", seconds=300)
+    assert sorted(node_states(cloud, bay).values()) == ["Ready", "Ready"]
+    known = run([*kubectl, "get", "nodes", "-o", "name"]).split()
+    assert len(known) == 2, "Kubernetes has forgotten the node"
+    eventually(lambda: running(cloud, "web") == 6, "all pods run on what is left", 60)
+
+
+def test_the_story_is_told(cloud: Cloud, bay: dict[str, object]) -> None:
+    verbs = [event["verb"] for event in cloud.json("bay-event-list", BAY)]
+    assert {"create", "update"} <= set(verbs)
+
+
+def test_deleting_leaves_nothing(cloud: Cloud, bay: dict[str, object]) -> None:
+    cloud.text("bay-delete", BAY, "--wait", seconds=300)
+    assert BAY not in [item["name"] for item in cloud.json("bay-list")]
+    label = f"label=magnum-local.stack={bay['stack_id']}" if bay.get("stack_id") else "label=magnum-local=test"
+    assert cloud.docker("ps", "-aq", "--filter", label) == ""
+    assert cloud.docker("network", "ls", "-q", "--filter", label) == ""
+    assert cloud.docker("volume", "ls", "-q", "--filter", label) == ""
