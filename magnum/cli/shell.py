@@ -64,15 +64,16 @@ class Magnum(App):
         return parser
 
     def configure_logging(self) -> None:
-        """What cliff does, and nothing unprintable on the way to the terminal; --debug shows the requests."""
+        """What cliff does, and nothing unprintable on the way to the terminal; -v and --debug show the requests."""
         if self.options.debug:
             self.options.verbose_level = 2
         super().configure_logging()
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.setFormatter(_CleanFormatter(self.CONSOLE_MESSAGE_FORMAT))
+        level = logging.DEBUG if self.options.verbose_level > 1 else logging.WARNING
         for library in ("keystoneauth", "urllib3", "stevedore"):
-            logging.getLogger(library).setLevel(logging.DEBUG if self.options.debug else logging.WARNING)
+            logging.getLogger(library).setLevel(level)
 
     def clean_up(self, cmd: Any, result: int, err: BaseException | None) -> None:  # noqa: ARG002 - cliff's signature
         """Keep the exit code of what went wrong; cliff has said the rest."""

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,6 +131,8 @@ def cloud() -> StubCloud:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("OS_", "CLIFF_"))]:
+        monkeypatch.delenv(name)
     settings = {"AUTH_URL": KEYSTONE, "USERNAME": "demo", "PASSWORD": "secret", "PROJECT_NAME": "demo"}
     for name, value in settings.items():
         monkeypatch.setenv(f"OS_{name}", value)
