@@ -7,4 +7,10 @@ GROUP = "kubernetes"
 OPTS = [
     cfg.IntOpt("request_timeout", default=10, min=1, help="Seconds one call to a bay's API may take."),
     cfg.IntOpt("calls_per_bay", default=4, min=1, help="Calls at once to one bay from one conductor."),
+    cfg.DictOpt(
+        "default_labels",
+        default={},
+        help="Labels that bays get unless their baymodel sets them, as name:value pairs: for example kube_tag, or "
+        "container_infra_prefix for a mirror. They replace the defaults of the driver's own schema.",
+    ),
 ]
