@@ -58,7 +58,7 @@ class KubernetesBay:
     def replace(self, kind: WorkloadKind, name: str, manifest: Manifest) -> Workload:
         """Make an object what its manifest says, keeping what Kubernetes gave it and does not let go of.
 
-        Of a pod Kubernetes lets little be changed, mainly images and labels; it says so itself for the rest.
+        Of a pod Kubernetes lets little be changed, mainly images and labels, and refuses the rest.
         """
         for _ in range(_REPLACE_ATTEMPTS - 1):
             try:

@@ -51,6 +51,8 @@ class KubernetesApi:
     """Calls to one bay, one after the other. Not for use by two threads at once."""
 
     def __init__(self, access: Access, timeout: float) -> None:
+        if not access.api_address.startswith("https://"):
+            raise BayUnreachable("The bay has no address of its API yet.")
         self._address = access.api_address
         self._timeout = timeout
         self._context = _tls(access)
@@ -206,7 +208,8 @@ def _message(answer: bytes) -> str:
         message = as_dict(json.loads(answer)).get("message")
     except (ValueError, RecursionError):
         return ""
-    return message[:_MAX_MESSAGE] if isinstance(message, str) else ""
+    # Some messages go on with a dump of the object, after a line of their own.
+    return message.partition("\n")[0][:_MAX_MESSAGE] if isinstance(message, str) else ""
 
 
 def _plainly(error: BaseException, deadline: Deadline) -> str:
