@@ -113,7 +113,6 @@ class Heat:
                     "transport_url": "fake://",
                     "rpc_response_timeout": 120,
                     "plugin_dirs": str(PLUGIN),
-                    "environment_dir": str(PLUGIN / "environment.d"),
                     "auth_encryption_key": self.secrets.get("heat_encryption_key"),
                     "deferred_auth_method": "trusts",
                     "stack_user_domain_name": identity.HEAT_DOMAIN,

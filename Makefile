@@ -1,0 +1,105 @@
+# All a newcomer needs. `make` alone says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -e -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON := /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# STRICT=1: tests that this machine cannot run are a failure, not a remark.
+STRICT ?=
+# The second cloud that the integration tests bring up, beside any that is there.
+TEST_CLOUD := --name test --port-offset 20000
+
+.PHONY: help demo test lint ruff types layers yaml shell unit functional integration up down reset status clean root system
+
+help:  ## say what there is
+	@echo "Magnum: containers as a service for OpenStack. On Debian 12, as root:"; echo
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/    make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo; echo "More: README.md, docs/. Once the environment is there: $(BIN)/magnum-local --help, $(BIN)/magnum help"
+
+demo:  ## set up a cloud on this machine, then show the main job on it
+	@export MAGNUM_DEMO_BEGUN=$$(date +%s); $(MAKE) root && $(MAKE) $(READY) && \
+	    $(BIN)/magnum-local up && $(BIN)/magnum-local demo
+
+up: root $(READY)  ## bring the cloud up, or up to date with this checkout
+	@$(BIN)/magnum-local up
+
+status: $(READY)  ## show what of it runs, and where it logs
+	@$(BIN)/magnum-local status
+
+down: $(READY)  ## end every process of the cloud, and keep what it holds
+	@$(BIN)/magnum-local down
+
+reset: $(READY)  ## remove the cloud and all that it made
+	@$(BIN)/magnum-local reset
+
+test: $(READY)  ## run every check and every test that this machine can run (STRICT=1: all must run)
+	@$(MAKE) lint unit functional integration
+
+lint: ruff types layers yaml shell  ## style, types and layers alone
+
+ruff: $(READY)
+	@echo "== ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)
+	@echo "== mypy"; $(BIN)/mypy
+
+layers: $(READY)
+	@echo "== import-linter"; $(BIN)/lint-imports
+
+yaml: $(READY)
+	@echo "== yamllint"; $(BIN)/yamllint --strict .
+
+shell: $(READY)
+	@echo "== shellcheck"; \
+	files=$$(git ls-files --cached --others --exclude-standard | \
+	    while read -r file; do [ ! -f "$$file" ] || ! head -n 1 "$$file" | grep --quiet '^#!.*sh$$' || echo "$$file"; done); \
+	[ -z "$$files" ] || $(BIN)/shellcheck $$files
+
+unit: $(READY)  ## unit tests alone
+	@echo "== unit tests"; $(BIN)/pytest --quiet --numprocesses auto tests/unit
+
+functional: $(READY)  ## functional tests alone
+	@echo "== functional tests"; $(BIN)/pytest --quiet --numprocesses auto tests/functional
+
+integration: $(READY)  ## integration tests alone: a cloud of their own, beside yours
+	@echo "== integration tests"; \
+	if reason=$$($(BIN)/magnum-local $(TEST_CLOUD) check 2>&1); then \
+	    $(BIN)/pytest --verbose tests/integration; \
+	else \
+	    echo; echo "NOT RUN: the integration tests (tests/integration), since they need a local cloud:"; echo "$$reason"; \
+	    [ -z "$(STRICT)" ] || { echo "STRICT is set, so this is a failure."; exit 1; }; \
+	fi
+
+clean:  ## remove the Python environment of this checkout
+	rm -rf $(VENV)
+
+root:
+	@if [ "$$(id -u)" != 0 ]; then \
+	    echo "A local cloud needs root: it installs packages, runs the Docker Engine and makes networks."; \
+	    echo "Run it as root: sudo make demo (or: su -c 'make demo'). Nothing was changed."; exit 1; \
+	fi
+
+# The environment is made in place, as its scripts hold its path; the last file written says that it is whole.
+$(READY): requirements.txt requirements-dev.txt setup.cfg pyproject.toml
+	@$(MAKE) system
+	@echo "Installing Magnum and what it needs into $(VENV) (about half a minute, once)"; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip --disable-pip-version-check install --no-deps --requirement requirements.txt \
+	    --requirement requirements-dev.txt | awk '{ printf "."; fflush() } END { print "" }'; \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .; \
+	touch $@
+
+system:
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	    if [ "$$(id -u)" != 0 ]; then \
+	        echo "Python's venv module is missing. As root: apt-get install python3-venv"; exit 1; \
+	    fi; \
+	    echo "Installing Debian's python3-venv"; \
+	    apt-get update --quiet --quiet && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --no-install-recommends python3-venv >/dev/null; \
+	fi
