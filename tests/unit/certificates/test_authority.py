@@ -146,7 +146,7 @@ def test_allowed_extensions_stay(authority: Authority, database: Database) -> No
     csr = request(
         name(cn="server"),
         (names, False),
-        (purposes, True),
+        (purposes, False),
         (usages(digital_signature=True), True),
         (x509.BasicConstraints(ca=False, path_length=None), True),
     )
