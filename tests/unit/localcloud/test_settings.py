@@ -1,0 +1,45 @@
+"""The options of a cloud, and its name."""
+
+from pathlib import Path
+
+import pytest
+
+from magnum.localcloud import settings
+from magnum.localcloud.paths import CloudPaths, Ports
+from magnum.localcloud.settings import Settings, SettingsError
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudPaths:
+    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path))
+    return CloudPaths.named("test")
+
+
+def test_a_new_cloud_gets_the_defaults(paths: CloudPaths) -> None:
+    assert settings.settle(paths, None, None) == Settings(port_offset=0, bus="memory")
+
+
+def test_what_is_not_said_stays_as_it_was(paths: CloudPaths) -> None:
+    settings.store(paths, Settings(port_offset=20000, bus="rabbit"))
+    assert settings.settle(paths, None, None) == Settings(port_offset=20000, bus="rabbit")
+    assert settings.settle(paths, 20000, "memory") == Settings(port_offset=20000, bus="memory")
+
+
+def test_a_cloud_cannot_move_to_other_ports(paths: CloudPaths) -> None:
+    settings.store(paths, Settings(port_offset=20000))
+    with pytest.raises(SettingsError, match=r"--port-offset 20000.*magnum-local reset --name test"):
+        settings.settle(paths, 1000, None)
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "../etc", "a b", "1st", "-x", "a" * 32])
+def test_a_name_that_could_harm_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a cloud"):
+        CloudPaths.named(name)
+
+
+def test_an_offset_moves_every_port() -> None:
+    plain, moved = Ports(), Ports(20000)
+    names = [name for name in dir(Ports) if isinstance(getattr(Ports, name), property)]
+    assert len(names) == 8
+    assert all(getattr(moved, name) == getattr(plain, name) + 20000 for name in names)
+    assert len({getattr(plain, name) for name in names}) == 8
