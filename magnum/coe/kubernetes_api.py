@@ -30,6 +30,7 @@ from magnum.common.exception import BayUnreachable, RemoteRefusal
 
 MAX_ANSWER = 16 * 1024 * 1024
 PAGE = 250
+MAX_PAGES = 40
 _MAX_MESSAGE = 1000
 _READ_PAUSES = (0.2, 0.5)
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
@@ -89,18 +90,18 @@ class KubernetesApi:
             time.sleep(pause)
         return self.call("GET", path, names, query=query, deadline=deadline)
 
-    def members(self, path: str, query: Mapping[str, str] | None = None) -> list[Object]:
-        """All members of a collection, page by page."""
+    def members(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Object]:
+        """The members of a collection, fetched page by page."""
         deadline = self.deadline()
         pages = {**(query or {}), "limit": str(PAGE)}
-        members: list[Object] = []
-        while True:
+        for _ in range(MAX_PAGES):
             page = self.get(path, query=pages, deadline=deadline)
-            members.extend(item for item in as_list(page.get("items")) if isinstance(item, dict))
+            yield from (item for item in as_list(page.get("items")) if isinstance(item, dict))
             more = as_dict(page.get("metadata")).get("continue")
             if not more:
-                return members
+                return
             pages["continue"] = str(more)
+        raise self._unreachable(f"lists more than {MAX_PAGES * PAGE} objects, which is more than Magnum reads")
 
     def is_ready(self) -> bool:
         """Whether the API server says that it, and what it stands on, is ready."""

@@ -1,0 +1,114 @@
+"""A real Kubernetes API server on loopback, with its etcd and a throw-away authority, and no nodes."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from magnum.coe.kubernetes import KubernetesBay
+from magnum.coe.kubernetes_api import Access
+from magnum.common.exception import BayUnreachable
+from tests.integration.cloud import eventually, run
+from tests.pki import Authority, account_key
+
+
+@contextmanager
+def api_server(binary: Path, folder: Path) -> Iterator[Access]:
+    """Run the API server and its etcd in a folder; gives a cluster administrator's access to it."""
+    authority = Authority.make()
+    with ExitStack() as stack:
+        etcd_url = _start_etcd(stack, folder)
+        certificate, key = authority.issue("admin", "system:masters")
+        port = _free_port()
+        access = Access(f"https://127.0.0.1:{port}", authority.pem, certificate, key)
+        _start_api_server(stack, binary, folder, authority, etcd_url, port)
+        eventually(lambda: _is_up(access), "the API server is ready", 60)
+        yield access
+
+
+def with_client(access: Access, authority: Authority) -> Access:
+    """The same server, as a client that some other authority vouches for."""
+    certificate, key = authority.issue("admin", "system:masters")
+    return replace(access, certificate=certificate, key=key)
+
+
+def _start_etcd(stack: ExitStack, folder: Path) -> str:
+    binary = shutil.which("etcd") or _unpacked_etcd(folder)
+    url, peer = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
+    _start(
+        stack,
+        [
+            binary,
+            f"--data-dir={folder / 'etcd'}",
+            f"--listen-client-urls={url}",
+            f"--advertise-client-urls={url}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+        ],
+        folder / "etcd.log",
+    )
+    return url
+
+
+def _unpacked_etcd(folder: Path) -> str:
+    """Debian's etcd without installing it, as that would start a service."""
+    package = folder / "package"
+    package.mkdir(mode=0o755)
+    run(["sh", "-c", f"cd {package} && apt-get download -o APT::Sandbox::User=root etcd-server && dpkg -x *.deb ."])
+    return str(package / "usr/bin/etcd")
+
+
+def _start_api_server(
+    stack: ExitStack, binary: Path, folder: Path, authority: Authority, etcd_url: str, port: int
+) -> None:
+    certificate, key = authority.issue("kube-apiserver", "kubernetes", "127.0.0.1")
+    files = {"ca.crt": authority.pem, "server.crt": certificate, "server.key": key, "account.key": account_key()}
+    for name, content in files.items():
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(content)
+    _start(
+        stack,
+        [
+            str(binary),
+            f"--etcd-servers={etcd_url}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--client-ca-file={folder / 'ca.crt'}",
+            f"--tls-cert-file={folder / 'server.crt'}",
+            f"--tls-private-key-file={folder / 'server.key'}",
+            f"--service-account-key-file={folder / 'account.key'}",
+            f"--service-account-signing-key-file={folder / 'account.key'}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.254.0.0/16",
+            "--authorization-mode=RBAC",
+            # Nobody here makes the service accounts that pods are given.
+            "--disable-admission-plugins=ServiceAccount",
+        ],
+        folder / "apiserver.log",
+    )
+
+
+def _start(stack: ExitStack, argv: list[str], log: Path) -> None:
+    output = stack.enter_context(log.open("w"))
+    process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+    stack.callback(process.wait, 30)
+    stack.callback(process.terminate)
+
+
+def _is_up(access: Access) -> bool:
+    try:
+        with KubernetesBay(access, timeout=2) as bay:
+            return bay.healthy()
+    except BayUnreachable:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

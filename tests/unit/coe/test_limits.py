@@ -1,0 +1,53 @@
+"""A slow bay holds its own few places and no other's."""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from magnum.coe.limits import CallLimits
+from magnum.common.exception import BayUnreachable
+
+
+def test_a_bay_with_all_places_taken_is_busy_and_others_are_not() -> None:
+    limits = CallLimits(calls_per_bay=2, wait=0.01)
+    with ExitStack() as held:
+        held.enter_context(limits.place("slow"))
+        held.enter_context(limits.place("slow"))
+        with pytest.raises(BayUnreachable, match="Bay slow is busy: 2 calls"), limits.place("slow"):
+            pytest.fail("there was a third place")
+        with limits.place("other"):
+            pass
+    with limits.place("slow"):
+        pass
+
+
+def test_a_place_that_gets_free_in_time_is_taken() -> None:
+    limits = CallLimits(calls_per_bay=1, wait=5)
+    inside, leave, second = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with limits.place("bay"):
+            inside.set()
+            leave.wait(5)
+
+    def next_one() -> None:
+        with limits.place("bay"):
+            second.set()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=next_one)]
+    threads[0].start()
+    assert inside.wait(5)
+    threads[1].start()
+    assert not second.wait(0.05)
+    leave.set()
+    assert second.wait(5)
+    for thread in threads:
+        thread.join(5)
+
+
+def test_an_error_inside_gives_the_place_back() -> None:
+    limits = CallLimits(calls_per_bay=1, wait=0.01)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), limits.place("bay"):
+            _ = 1 / 0
