@@ -126,12 +126,13 @@ def _endpoint(settings: ClusterSettings) -> dict[str, Any]:
 
 
 def _unusable_token() -> dict[str, Any]:
-    """A bootstrap token that nobody can log in with.
+    """A bootstrap token that may do nothing, and that for a second.
 
     Nodes join with certificates, but kubeadm makes a token good for a day if it is given none, and skipping that phase
     would skip the roles that joining nodes need.
     """
-    return {"description": "not used", "ttl": "1s", "usages": ["signing"]}
+    groups = ["system:bootstrappers:nobody"]
+    return {"description": "not used", "ttl": "1s", "usages": ["authentication"], "groups": groups}
 
 
 def _kubelet(settings: ClusterSettings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The cluster's API, as far as a node speaks to it."""
 
 import base64
+import http
 import re
 import tempfile
 from pathlib import Path
@@ -55,6 +56,17 @@ def client(url: str, config: Path) -> https.Client:
             system.write(files[-1], base64.b64decode(found[1]).decode())
         authority, certificate, key = map(str, files)
         return https.Client(url, authority, certificate, key)  # which reads the files now
+
+
+def may_join(api: https.Client, name: str) -> bool | None:
+    """Return True once the cluster lets joining nodes look for themselves: kubeadm init grants that almost last."""
+    try:
+        api.call("GET", f"/api/v1/nodes/{name}", timeout=3)
+    except https.Unreachable:
+        return None
+    except https.Refused as error:
+        return True if error.code == http.HTTPStatus.NOT_FOUND else None
+    return True
 
 
 def ready(api: https.Client, name: str) -> bool | None:

@@ -39,6 +39,7 @@ BOOTSTRAP_GROUP = "system:bootstrappers:kubeadm:default-node-token"
 _MAGNUM_PATIENCE = 300  # seconds of Magnum's silence that a node bears
 _REASON_LENGTH = 250
 _SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
+_ADVICE = ("To see the stack trace", "If you know what you are doing", "Please, check the contents")
 _METADATA_ADDRESS = "169.254.169.254"
 
 
@@ -135,8 +136,9 @@ class Node:
     def wait_for_control_plane(self) -> None:
         """Wait until nodes may join; a master also waits for the one before it."""
         api = cluster.client(self.api_url, DISCOVERY_FILE)
-        path = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
-        system.wait_for(lambda: answered(api, path), self.deadline, f"the API at {self.api_url} does not answer")
+        system.wait_for(
+            lambda: cluster.may_join(api, self.name), self.deadline, f"the API at {self.api_url} takes no nodes"
+        )
         if self.role == "master":
             prefix, _, index = self.name.rpartition("-")
             before = f"{prefix}-{int(index) - 1}"
@@ -208,17 +210,11 @@ class Kubeadm:
             raise Failed(self._complaint())
 
     def _complaint(self) -> str:
-        """What kubeadm found wrong: its errors come before some lines of advice."""
-        text = KUBEADM_LOG.read_text(errors="replace")
-        errors = [line.strip() for line in text.splitlines() if re.match(r"\s*(\[?error|\[ERROR)", line, re.IGNORECASE)]
-        return " ".join(errors[-3:]) or system.last_line(text)
-
-
-def answered(api: https.Client, path: str) -> Any:
-    try:
-        return api.call("GET", path, timeout=3)
-    except (https.Unreachable, https.Refused):
-        return None
+        """What kubeadm found wrong: its errors come before a line of advice."""
+        lines = [line.strip() for line in KUBEADM_LOG.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith(_ADVICE)]
+        errors = [line for line in lines if re.match(r"\[?error", line, re.IGNORECASE)]
+        return " ".join(errors[-3:] or lines[-1:]) or "failed without a word"
 
 
 def signal(command: str, status: str, reason: str) -> None:
