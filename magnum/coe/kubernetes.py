@@ -177,7 +177,7 @@ def _overlay(live: Object, wanted: Object) -> Object:
 
 
 def _is_named(value: Any) -> TypeGuard[builtins.list[Object]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and "name" in item for item in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(as_dict(item).get("name"), str) for item in value)
 
 
 def _overlay_named(live: builtins.list[Object], wanted: builtins.list[Object]) -> builtins.list[Object]:
@@ -204,5 +204,5 @@ def _service_spec(live: Object, wanted: Object) -> Object:
     return {**kept, **wanted, "ports": ports}
 
 
-def _port_key(port: Object) -> tuple[Any, Any]:
-    return port.get("port"), port.get("protocol") or "TCP"
+def _port_key(port: Object) -> tuple[str, str]:
+    return str(port.get("port")), str(port.get("protocol") or "TCP")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from magnum.coe.kubernetes_api import Object, as_dict, as_list
-from magnum.coe.workloads import as_text
+from magnum.coe.workloads import as_text, identify
 
 _MASTER_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
@@ -23,15 +23,15 @@ class Node:
 
 def node(item: Object) -> Node | None:
     """What we say of a Node object; None where it lacks what every object has."""
-    metadata, status = as_dict(item.get("metadata")), as_dict(item.get("status"))
-    uid, name = as_text(metadata.get("uid")), as_text(metadata.get("name"))
-    if not uid or not name:
+    identity = identify(item)
+    if identity is None:
         return None
+    metadata, status = as_dict(item.get("metadata")), as_dict(item.get("status"))
     ready, reason = _ready(status)
     labels = as_dict(metadata.get("labels"))
     return Node(
-        uid=uid,
-        name=name,
+        uid=identity[0],
+        name=identity[1],
         role="master" if any(label in labels for label in _MASTER_LABELS) else "node",
         ready=ready,
         reason=reason,
@@ -46,7 +46,7 @@ def _ready(status: Object) -> tuple[bool, str | None]:
         if condition.get("type") == "Ready":
             if condition.get("status") == "True":
                 return True, None
-            return False, as_text(condition.get("message")) or as_text(condition.get("reason")) or "not ready"
+            return False, as_text(condition.get("message"), 1000) or as_text(condition.get("reason")) or "not ready"
     return False, "its kubelet has not reported yet"
 
 
@@ -54,8 +54,8 @@ def _addresses(status: Object) -> list[str]:
     entries = [as_dict(entry) for entry in as_list(status.get("addresses"))]
     addresses = []
     for kind in ("InternalIP", "ExternalIP"):
-        addresses += [entry.get("address") for entry in entries if entry.get("type") == kind]
-    return [address for address in addresses if isinstance(address, str)]
+        addresses += [as_text(entry.get("address")) for entry in entries if entry.get("type") == kind]
+    return [address for address in addresses if address]
 
 
 def is_bound_to_node(pod: Object) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,11 @@ class FakeBay:
         status, content = answer
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         return urllib3.HTTPResponse(io.BytesIO(raw), status=status, preload_content=False)
+
+
+def uid(name: str) -> str:
+    """The uid of an object of a test."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
 def refusal(code: int, message: str) -> Answer:

@@ -7,8 +7,9 @@ import urllib3
 
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import MAX_ANSWER, MAX_PAGES
+from magnum.coe.workloads import Workload
 from magnum.common.exception import BayUnreachable, NotFound, RemoteRefusal
-from tests.unit.coe.fake_bay import FakeBay, Request, access, in_turn, refusal
+from tests.unit.coe.fake_bay import FakeBay, Request, access, in_turn, refusal, uid
 
 PODS = "/api/v1/namespaces/default/pods"
 SERVICES = "/api/v1/namespaces/default/services"
@@ -17,7 +18,7 @@ RCS = "/api/v1/namespaces/default/replicationcontrollers"
 
 def pod(name: str = "web", **spec: Any) -> dict[str, Any]:
     return {
-        "metadata": {"uid": f"uid-{name}", "name": name, "labels": {"app": name}, "resourceVersion": "7"},
+        "metadata": {"uid": uid(name), "name": name, "labels": {"app": name}, "resourceVersion": "7"},
         "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "nginx", "tty": False}], **spec},
         "status": {"phase": "Running"},
     }
@@ -26,13 +27,13 @@ def pod(name: str = "web", **spec: Any) -> dict[str, Any]:
 def test_pods(bay: KubernetesBay, server: FakeBay) -> None:
     server.answers[f"GET {PODS}"] = 200, {"items": [pod()]}
     (found,) = bay.list("pod")
-    assert (found.uid, found.name, found.labels) == ("uid-web", "web", {"app": "web"})
+    assert (found.uid, found.name, found.labels) == (uid("web"), "web", {"app": "web"})
     assert (found.images, found.status, found.host) == (["nginx"], "Running", "n1")
 
 
 def test_services(bay: KubernetesBay, server: FakeBay) -> None:
     service = {
-        "metadata": {"uid": "u", "name": "web"},
+        "metadata": {"uid": uid("u"), "name": "web"},
         "spec": {
             "clusterIP": "10.254.1.1",
             "selector": {"app": "web"},
@@ -47,7 +48,7 @@ def test_services(bay: KubernetesBay, server: FakeBay) -> None:
 
 def test_rcs_count_the_pods_there_are(bay: KubernetesBay, server: FakeBay) -> None:
     rc = {
-        "metadata": {"uid": "u", "name": "web"},
+        "metadata": {"uid": uid("u"), "name": "web"},
         "spec": {"replicas": 4, "selector": {"app": "web"}, "template": {"spec": {"containers": [{"image": "nginx"}]}}},
         "status": {"replicas": 2},
     }
@@ -74,25 +75,45 @@ def test_a_list_without_end_is_given_up(bay: KubernetesBay, server: FakeBay) -> 
 @pytest.mark.parametrize(
     "answer",
     [
+        {},
         {"items": 5},
         {"items": [5, {"metadata": 7}, {"metadata": {"name": "no-uid"}}], "metadata": []},
-        {},
+        {"items": [{"metadata": {"name": "a", "uid": "not-a-uuid"}}]},
+        {"items": [{"metadata": {"name": "a" * 256, "uid": uid("a")}}]},
     ],
 )
-def test_fields_of_a_wrong_type_count_as_absent(bay: KubernetesBay, server: FakeBay, answer: Any) -> None:
+def test_what_no_object_can_be_is_left_out(bay: KubernetesBay, server: FakeBay, answer: Any) -> None:
     server.answers[f"GET {PODS}"] = 200, answer
     assert bay.list("pod") == []
 
 
-def test_an_object_full_of_nonsense_is_still_an_object(bay: KubernetesBay, server: FakeBay) -> None:
-    nonsense = {
-        "metadata": {"uid": "u", "name": "n", "labels": {"a": 1, "b": "c"}},
-        "spec": {"containers": [7, {}]},
-        "status": 3,
-    }
-    server.answers[f"GET {PODS}/n"] = 200, nonsense
-    found = bay.get("pod", "n")
-    assert (found.labels, found.images, found.status, found.host) == ({"b": "c"}, [], None, None)
+def test_fields_that_no_row_could_hold_count_as_absent(bay: KubernetesBay, server: FakeBay) -> None:
+    metadata = {"uid": uid("u"), "name": "n", "labels": {"a": 1, "b": "c", "d": "\0", "e": "\ud800", "f": "x" * 256}}
+    ports = [7, {"port": 80, "name": ["x"], "nodePort": 10**400, "targetPort": {"deep": []}}]
+    for kind, path, parts in (
+        ("pod", PODS, {"spec": {"containers": [7, {}], "nodeName": 5}, "status": 3}),
+        ("service", SERVICES, {"spec": {"ports": ports, "clusterIP": "x" * 46}}),
+        ("rc", RCS, {"spec": {"template": []}, "status": {"replicas": 10**400}}),
+    ):
+        server.answers[f"GET {path}/n"] = 200, {"metadata": metadata, **parts}
+        assert bay.get(kind, "n") == Workload(  # type: ignore[arg-type]
+            uid=uid("u"),
+            name="n",
+            labels={"b": "c"},
+            replicas=0 if kind == "rc" else None,
+            ports=[{"port": 80, "name": "k8s-service"}] if kind == "service" else [],
+        )
+
+
+def test_a_replace_copes_with_nonsense_in_the_live_object(bay: KubernetesBay, server: FakeBay) -> None:
+    nonsense = {"metadata": 5, "spec": {"containers": [{"name": []}], "ports": [{"port": [], "nodePort": 1}, 5]}}
+    for kind, path, spec in (
+        ("pod", PODS, pod()["spec"]),
+        ("service", SERVICES, {"type": "NodePort", "ports": [{"port": 1}]}),
+    ):
+        server.answers[f"GET {path}/web"] = 200, nonsense
+        server.answers[f"PUT {path}/web"] = 200, pod()
+        assert bay.replace(kind, "web", {"metadata": {"name": "web"}, "spec": spec})  # type: ignore[arg-type]
 
 
 def test_what_does_not_exist_is_named(bay: KubernetesBay, server: FakeBay) -> None:
@@ -103,7 +124,7 @@ def test_what_does_not_exist_is_named(bay: KubernetesBay, server: FakeBay) -> No
 def test_create_sends_the_manifest_as_it_is(bay: KubernetesBay, server: FakeBay) -> None:
     manifest = {"metadata": {"name": "web"}, "spec": {"fieldOfTomorrow": None, "containers": []}}
     server.answers[f"POST {PODS}"] = 201, pod()
-    assert bay.create("pod", manifest).uid == "uid-web"
+    assert bay.create("pod", manifest).uid == uid("web")
     assert server.requests[0].body == manifest
 
 
@@ -195,17 +216,23 @@ def replaced(bay: KubernetesBay, server: FakeBay, kind: Any, path: str, live: An
 
 def test_replacing_an_rc_keeps_what_kubernetes_must_not_lose(bay: KubernetesBay, server: FakeBay) -> None:
     live = {
-        "metadata": {"uid": "u", "name": "web", "resourceVersion": "7", "finalizers": ["f"], "labels": {"old": "1"}},
+        "metadata": {
+            "uid": uid("u"),
+            "name": "web",
+            "resourceVersion": "7",
+            "finalizers": ["f"],
+            "labels": {"old": "1"},
+        },
         "spec": {"replicas": 2, "selector": {"app": "web"}},
     }
-    manifest = {"metadata": {"name": "web", "uid": "u"}, "spec": {"replicas": 4}}
+    manifest = {"metadata": {"name": "web", "uid": uid("u")}, "spec": {"replicas": 4}}
     body = replaced(bay, server, "rc", f"{RCS}/web", live, manifest)
-    assert body["metadata"] == {"name": "web", "uid": "u", "resourceVersion": "7", "finalizers": ["f"]}
+    assert body["metadata"] == {"name": "web", "uid": uid("u"), "resourceVersion": "7", "finalizers": ["f"]}
     assert body["spec"] == {"replicas": 4}
 
 
 LIVE_SERVICE = {
-    "metadata": {"uid": "u", "name": "web", "resourceVersion": "7"},
+    "metadata": {"uid": uid("u"), "name": "web", "resourceVersion": "7"},
     "spec": {
         "type": "NodePort",
         "clusterIP": "10.254.1.1",
@@ -217,7 +244,7 @@ LIVE_SERVICE = {
 
 def test_replacing_a_service_keeps_its_addresses(bay: KubernetesBay, server: FakeBay) -> None:
     manifest = {
-        "metadata": {"name": "web", "uid": "u"},
+        "metadata": {"name": "web", "uid": uid("u")},
         "spec": {"type": "NodePort", "ports": [{"port": 80}, {"port": 81}]},
     }
     body = replaced(bay, server, "service", f"{SERVICES}/web", LIVE_SERVICE, manifest)
@@ -226,7 +253,7 @@ def test_replacing_a_service_keeps_its_addresses(bay: KubernetesBay, server: Fak
 
 
 def test_a_service_that_has_no_node_ports_any_more_gets_none(bay: KubernetesBay, server: FakeBay) -> None:
-    manifest = {"metadata": {"name": "web", "uid": "u"}, "spec": {"ports": [{"port": 80}]}}
+    manifest = {"metadata": {"name": "web", "uid": uid("u")}, "spec": {"ports": [{"port": 80}]}}
     body = replaced(bay, server, "service", f"{SERVICES}/web", LIVE_SERVICE, manifest)
     assert body["spec"]["ports"] == [{"port": 80}]
 
@@ -234,7 +261,12 @@ def test_a_service_that_has_no_node_ports_any_more_gets_none(bay: KubernetesBay,
 def test_a_service_that_becomes_a_name_gives_its_address_up(bay: KubernetesBay, server: FakeBay) -> None:
     spec = {"type": "ExternalName", "externalName": "example.org", "ports": [{"port": 80}]}
     body = replaced(
-        bay, server, "service", f"{SERVICES}/web", LIVE_SERVICE, {"metadata": {"name": "web", "uid": "u"}, "spec": spec}
+        bay,
+        server,
+        "service",
+        f"{SERVICES}/web",
+        LIVE_SERVICE,
+        {"metadata": {"name": "web", "uid": uid("u")}, "spec": spec},
     )
     assert body["spec"] == spec
 
@@ -243,7 +275,7 @@ def test_replacing_a_pod_lays_the_manifest_over_what_runs(bay: KubernetesBay, se
     live = pod(serviceAccountName="default", volumes=[{"name": "token", "secret": {}}])
     live["spec"]["containers"].append({"name": "injected", "image": "proxy"})
     manifest = {
-        "metadata": {"name": "web", "uid": "u", "labels": {"new": "1"}},
+        "metadata": {"name": "web", "uid": uid("u"), "labels": {"new": "1"}},
         "spec": {"containers": [{"name": "c", "image": "nginx:2"}]},
     }
     body = replaced(bay, server, "pod", f"{PODS}/web", live, manifest)

@@ -6,7 +6,7 @@ import pytest
 
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.common.exception import RemoteRefusal
-from tests.unit.coe.fake_bay import FakeBay, in_turn, refusal
+from tests.unit.coe.fake_bay import FakeBay, in_turn, refusal, uid
 
 NODE = "/api/v1/nodes/n1"
 EVICTION = "/api/v1/namespaces/default/pods/{}/eviction"
@@ -19,7 +19,7 @@ def node(name: str = "n1", ready: bool = True, labels: dict[str, str] | None = N
         "message": "Kubelet stopped posting status.",
     }
     return {
-        "metadata": {"uid": f"uid-{name}", "name": name, "labels": labels or {}},
+        "metadata": {"uid": uid(name), "name": name, "labels": labels or {}},
         "status": {
             "conditions": [{"type": "MemoryPressure", "status": "False"}, condition],
             "addresses": [
@@ -34,7 +34,7 @@ def node(name: str = "n1", ready: bool = True, labels: dict[str, str] | None = N
 
 def pod(name: str, *, host: str = "n1", phase: str = "Running", **metadata: Any) -> dict[str, Any]:
     return {
-        "metadata": {"uid": f"uid-{name}", "name": name, "namespace": "default", **metadata},
+        "metadata": {"uid": uid(name), "name": name, "namespace": "default", **metadata},
         "spec": {"nodeName": host},
         "status": {"phase": phase},
     }
@@ -54,11 +54,11 @@ def test_nodes(bay: KubernetesBay, server: FakeBay) -> None:
     first, second = bay.list_nodes()
     assert (first.name, first.role, first.ready, first.reason) == ("m1", "master", True, None)
     assert (second.role, second.ready, second.reason) == ("node", False, "Kubelet stopped posting status.")
-    assert (first.addresses, first.version, first.uid) == (["10.0.0.5", "203.0.113.5"], "v1.20.2", "uid-m1")
+    assert (first.addresses, first.version, first.uid) == (["10.0.0.5", "203.0.113.5"], "v1.20.2", uid("m1"))
 
 
 def test_a_node_that_never_reported_is_not_ready(bay: KubernetesBay, server: FakeBay) -> None:
-    server.answers["GET /api/v1/nodes"] = 200, {"items": [{"metadata": {"uid": "u", "name": "n"}}]}
+    server.answers["GET /api/v1/nodes"] = 200, {"items": [{"metadata": {"uid": uid("u"), "name": "n"}}]}
     (found,) = bay.list_nodes()
     assert (found.ready, found.reason) == (False, "its kubelet has not reported yet")
 
