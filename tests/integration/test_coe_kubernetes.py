@@ -1,6 +1,5 @@
 """A bay's API over the wire: a real API server, and servers that mean ill."""
 
-import os
 import socket
 import ssl
 import threading
@@ -18,6 +17,7 @@ from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import Access
 from magnum.coe.manifest_url import fetch_manifest
 from magnum.common.exception import BayUnreachable, Invalid, NotFound, RemoteRefusal
+from magnum.localcloud import kubernetes_build
 from tests.integration.apiserver import api_server, with_client
 from tests.pki import Authority
 
@@ -50,11 +50,9 @@ RC: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
-    cache = Path(os.environ.get("MAGNUM_LOCAL_CACHE", "/var/cache/magnum-local"))
-    built = sorted(cache.glob("kubernetes-*/kube-apiserver"))
-    if not built:
-        pytest.skip(f"no kube-apiserver below {cache}: `magnum-local up` builds it")
-    with api_server(built[-1], tmp_path_factory.mktemp("apiserver")) as administrator:
+    binary = kubernetes_build.folder() / "kube-apiserver"
+    assert binary.exists(), "`magnum-local up` makes it"
+    with api_server(binary, tmp_path_factory.mktemp("apiserver")) as administrator:
         yield administrator
 
 
