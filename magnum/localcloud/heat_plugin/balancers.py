@@ -130,17 +130,21 @@ class Balancers:
             record = rows.get(kind, record_id)
             members = [member.id for member in rows.children("member", record_id)]
             monitors = [monitor.id for monitor in rows.children("monitor", record_id)]
-            related = {
-                "listener": {"loadbalancers": [{"id": record.parent}]},
-                "pool": {
-                    "members": [{"id": each} for each in members],
-                    "healthmonitor_id": monitors[0] if monitors else None,
-                    "listeners": [{"id": record.data["listener"]}] if record.data.get("listener") else [],
-                },
-                "member": {"pool_id": record.parent},
-                "monitor": {"pools": [{"id": record.parent}]},
-            }[kind]
-        return {**record.data, **related, "id": record.id, "name": record.name, "provisioning_status": "ACTIVE"}
+        related: dict[str, dict[str, Any]] = {
+            "listener": {
+                "loadbalancers": [{"id": record.parent}],
+                "default_pool_id": record.data.get("default_pool"),
+            },
+            "pool": {
+                "members": [{"id": each} for each in members],
+                "healthmonitor_id": monitors[0] if monitors else None,
+                "listeners": [{"id": record.data["listener"]}] if record.data.get("listener") else [],
+            },
+            "member": {"pool_id": record.parent},
+            "monitor": {"pools": [{"id": record.parent}]},
+        }
+        common = {"id": record.id, "name": record.name, "provisioning_status": "ACTIVE"}
+        return {**record.data, **related[kind], **common}
 
     def container(self, balancer_id: str) -> str:
         """The name of a load balancer's container."""

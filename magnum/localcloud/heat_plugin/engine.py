@@ -6,6 +6,7 @@ Each thread has a client of its own, because a requests session is not promised 
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from . import errors
 
 # A container's create can wait for the disk of a busy machine.
 _TIMEOUT = 180
+_POLL = 0.5
+# What Docker says, for want of a code of its own.
+_BEING_REMOVED = "already in progress"
+_NOT_CONNECTED = "is not connected"
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class Engine:
 
     def disconnect(self, container: str, network: str) -> None:
         """Take a container off a bridge, if it is there."""
-        with _translated(f"disconnect {container} from {network}"), _ignoring_absence("is not connected"):
+        with _translated(f"disconnect {container} from {network}"), _ignoring_absence(_NOT_CONNECTED):
             self._api.disconnect_container_from_network(container, network, force=True)
 
     def put_files(self, container: str, files: list[File]) -> None:
@@ -161,9 +166,16 @@ class Engine:
 
     def remove_container(self, container: str) -> None:
         """Remove a container with its anonymous volumes, if it is there, running or not."""
-        # "In progress" is another's removal of the same container; it is waited for by who asks for absence.
-        with _translated(f"remove {container}"), _ignoring_absence("already in progress"):
-            self._api.remove_container(container, v=True, force=True)
+        with _translated(f"remove {container}"):
+            try:
+                self._api.remove_container(container, v=True, force=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if _BEING_REMOVED not in str(error):
+                    raise
+                # Another asked before; the container's bridge is busy until that is done.
+                self._await_absence(container)
 
     def has_image(self, name: str) -> bool:
         """Whether the engine has that image."""
@@ -190,6 +202,13 @@ class Engine:
                 if "error" in line:
                     raise errors.LocalCloudError(f"Image {name} could not be built: {line['error']} {last}".strip())
                 last = (line.get("stream") or "").strip() or last
+
+    def _await_absence(self, container: str) -> None:
+        deadline = time.monotonic() + _TIMEOUT
+        while self.inspect(container) is not None:
+            if time.monotonic() > deadline:
+                raise errors.LocalCloudError(f"Container {container} is being removed for too long.")
+            time.sleep(_POLL)
 
     @property
     def _api(self) -> Any:
