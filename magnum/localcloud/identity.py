@@ -19,6 +19,8 @@ SERVICE_PROJECT = "service"
 DEMO = "demo"
 HEAT_DOMAIN = "heat"
 HEAT_DOMAIN_ADMIN = "heat_domain_admin"
+HEAT_STACK_USER_ROLE = "heat_stack_user"
+"""What Heat gives to the users it makes for signals."""
 MAGNUM_DOMAIN = "magnum"
 _SECONDS = 30
 
@@ -55,6 +57,9 @@ class Identity:
 
     def ensure_user(self, name: str, password: str, domain: str = DEFAULT_DOMAIN) -> str:
         return self._ensure(self._client.users, name, {"domain": domain}, {"domain": domain, "password": password})
+
+    def ensure_role(self, name: str) -> str:
+        return self._ensure(self._client.roles, name, {}, {})
 
     def grant_on_project(self, role: str, user: str, project: str) -> None:
         self._client.roles.grant(self._role(role), user=user, project=project)
@@ -103,6 +108,7 @@ def set_up(identity: Identity, passwords: Passwords, endpoints: Iterable[Endpoin
     heat_domain = identity.ensure_domain(HEAT_DOMAIN)
     domain_admin = identity.ensure_user(HEAT_DOMAIN_ADMIN, passwords.heat_domain_admin, heat_domain)
     identity.grant_on_domain("admin", domain_admin, heat_domain)
+    identity.ensure_role(HEAT_STACK_USER_ROLE)
     # Magnum makes a user in this domain for every bay; as an admin of `service` it may do that and grant the roles.
     identity.ensure_domain(MAGNUM_DOMAIN)
     identity.ensure_endpoints(endpoints)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magnum.localcloud import processes
-from magnum.localcloud.listeners import conflicts, listeners
+from magnum.localcloud.listeners import Listener, conflicts, listeners
 from magnum.localcloud.paths import CloudPaths, Ports, cache_root, state_root
 
 _GIB = 1 << 30
@@ -101,12 +101,23 @@ def _ports(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]
     for service, (address, port) in addresses.items():
         for taken in found:
             if taken.port == port and conflicts(taken, address):
-                who = f"process {taken.pid} ({taken.command})" if taken.pid else "a process that cannot be seen"
-                stop = f"Stop it (kill {taken.pid}), or" if taken.pid else "Stop it, or"
+                who, stop = _holder(taken)
                 yield Problem(
                     f"Port {port} of {address}, for {service}, is taken by {who}.",
-                    f"{stop} use other ports: magnum-local up --name {paths.name} --port-offset {ports.offset + 1000}",
+                    f"{stop}, or use other ports: "
+                    f"magnum-local up --name {paths.name} --port-offset {ports.offset + 1000}",
                 )
+
+
+def _holder(listener: Listener) -> tuple[str, str]:
+    """Who has a port, and how to make them let go of it."""
+    if listener.pid is None:
+        return "a process that cannot be seen", "Stop it"
+    mark = processes.mark_of(listener.pid)
+    if mark is not None:
+        cloud = mark.parent.parent.name
+        return f"the local cloud {cloud!r}", f"Stop it (magnum-local down --name {cloud})"
+    return f"process {listener.pid} ({listener.command})", f"Stop it (kill {listener.pid})"
 
 
 def _os_release() -> dict[str, str]:

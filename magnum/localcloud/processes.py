@@ -122,19 +122,20 @@ def stop(pid_file: Path, seconds: float = 15.0) -> bool:
 
 def members(mark: Path) -> list[int]:
     """The live processes of one service, or, given the folder of pid files, of a whole cloud."""
-    exact = f"{_MARK}={mark}".encode()
-    folder = exact + b"/"
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # gone meanwhile, or a process of somebody else
-        if any(variable == exact or variable.startswith(folder) for variable in variables):
-            found.append(int(entry.name))
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    marks = ((pid, mark_of(pid)) for pid in pids)
+    found = [pid for pid, own in marks if own is not None and (own == mark or mark in own.parents)]
     return [pid for pid in found if start_time_of(pid) is not None]
+
+
+def mark_of(pid: int) -> Path | None:
+    """The pid file of the service that a process belongs to; None for a process of anybody else."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None  # gone meanwhile, or not ours to see
+    start = f"{_MARK}=".encode()
+    return next((Path(os.fsdecode(item.removeprefix(start))) for item in variables if item.startswith(start)), None)
 
 
 def tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:

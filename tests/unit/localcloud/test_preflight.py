@@ -78,6 +78,14 @@ def test_a_port_is_taken_by_somebody_else(machine: pytest.MonkeyPatch) -> None:
     assert "magnum-local up --name demo --port-offset 1000" in problems
 
 
+def test_a_port_is_taken_by_another_local_cloud(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(preflight, "listeners", lambda _: [Listener("172.17.0.1", 5000, 42, "python")])
+    machine.setattr(processes, "mark_of", lambda _: Path("/var/lib/magnum-local/other/run/keystone.pid"))
+    problems = _problems()
+    assert "is taken by the local cloud 'other'" in problems
+    assert "magnum-local down --name other" in problems
+
+
 def test_a_port_of_another_address_is_free(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(preflight, "listeners", lambda _: [Listener("127.0.0.1", 5000, 42, "flask")])
     preflight.check(CloudPaths.named("demo"), Ports(), _ADDRESSES, builds=False)
