@@ -1,0 +1,203 @@
+"""Heat: the stacks of bays, as the user of a bay or as Magnum itself sees them.
+
+A stack is spoken of by name and id together where both are known: by one of them alone Heat answers with a redirect.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from heatclient import exc
+from heatclient.v1.client import Client
+from keystoneauth1.session import Session
+from oslo_config import cfg
+
+from magnum.clients.errors import Transient, from_status, translated
+
+_SERVICE = "orchestration"
+_IDS_PER_CALL = 150  # an id takes 40 characters of a URL, and servers take about 8,000
+_DEPTH = 5
+_TRIES_WITH_NEW_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class StackState:
+    """A stack as Heat has it; ``outputs`` only where they were asked for."""
+
+    id: str
+    name: str
+    action: str
+    status: str
+    reason: str
+    tags: Sequence[str] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being done to it."""
+        return self.status != "IN_PROGRESS"
+
+
+@dataclass(frozen=True)
+class StackResource:
+    """A resource of a stack or of one nested in it; ``path`` leads to it from the outermost stack."""
+
+    path: tuple[str, ...]
+    type: str
+    status: str
+    reason: str
+    physical_id: str
+    nested: bool
+
+
+class Stacks:
+    """Stacks as the user of one session sees them."""
+
+    def __init__(self, conf: cfg.ConfigOpts, session: Session) -> None:
+        options = conf.heat_client
+        self._client = Client(
+            session=session,
+            service_type=_SERVICE,
+            interface=options.endpoint_type,
+            region_name=options.region_name,
+        )
+
+    def create(self, name: str, arguments: Mapping[str, Any], tag: str, timeout_minutes: int) -> str:
+        """Have Heat create a stack, unless it has one of this name; answers the id of the one or the other.
+
+        After `Transient` it may exist or not, and the call can be made again.
+
+        :param arguments: template, files and parameters
+        """
+        with _translated():
+            try:
+                answer = self._client.stacks.create(
+                    stack_name=name, tags=tag, timeout_mins=timeout_minutes, disable_rollback=True, **arguments
+                )
+            except exc.HTTPConflict:
+                return str(self._client.stacks.get(name, resolve_outputs=False).id)
+        return str(answer["stack"]["id"])
+
+    def update(self, name: str, stack_id: str, arguments: Mapping[str, Any], tag: str, timeout_minutes: int) -> None:
+        """Have Heat change a stack."""
+        with _translated():
+            self._client.stacks.update(f"{name}/{stack_id}", tags=tag, timeout_mins=timeout_minutes, **arguments)
+
+    def delete(self, name: str, stack_id: str) -> None:
+        """Have Heat delete a stack; one that is gone already is fine."""
+        with _translated():
+            try:
+                self._client.stacks.delete(f"{name}/{stack_id}")
+            except exc.HTTPNotFound:
+                return
+
+    def find(self, name: str) -> StackState | None:
+        """The stack of this name, without outputs; None where there is none."""
+        with _translated():
+            try:
+                return _state(self._client.stacks.get(name, resolve_outputs=False))
+            except exc.HTTPNotFound:
+                return None
+
+    def get(self, name: str, stack_id: str) -> StackState | None:
+        """The stack with its outputs; None where it is gone."""
+        with _translated():
+            try:
+                return _state(self._client.stacks.get(f"{name}/{stack_id}"))
+            except exc.HTTPNotFound:
+                return None
+
+    def states(self, stack_ids: Iterable[str]) -> dict[str, StackState]:
+        """Those of these stacks that this user may see, in as few calls as their number allows."""
+        found = {}
+        for chunk in _chunks(stack_ids):
+            with _translated():
+                for stack in self._client.stacks.list(filters={"id": chunk}):
+                    found[str(stack.id)] = _state(stack)
+        return found
+
+    def resources(self, name: str, stack_id: str) -> list[StackResource]:
+        """All resources of a stack and of those nested in it."""
+        with _translated():
+            return _resources(self._client.resources.list(f"{name}/{stack_id}", nested_depth=_DEPTH))
+
+
+def _chunks(stack_ids: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(stack_ids)
+    while chunk := list(islice(remaining, _IDS_PER_CALL)):
+        yield chunk
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    with translated(_SERVICE):
+        try:
+            yield
+        except exc.HTTPConflict as error:
+            raise Transient(f"The {_SERVICE} service is busy with this stack: {_message(error)}") from error
+        except exc.HTTPException as error:
+            raise _from_answer(error) from error
+        except exc.CommunicationError as error:
+            raise Transient(f"The {_SERVICE} service does not answer.") from error
+
+
+def _from_answer(error: exc.HTTPException) -> Exception:
+    code = error.code if isinstance(error.code, int) else 500
+    if code == 401:
+        # Keystone takes tokens for revoked that were issued in the second in which the user's password was set.
+        return Transient(f"The {_SERVICE} service does not accept the bay's user.", tries=_TRIES_WITH_NEW_TOKEN)
+    return from_status(_SERVICE, code, _message(error))
+
+
+def _message(error: exc.HTTPException) -> str:
+    details = error.error.get("error") if isinstance(error.error, dict) else None
+    message = details.get("message") if isinstance(details, dict) else None
+    return str(message or error.__class__.__name__)
+
+
+def _state(stack: Any) -> StackState:
+    action, _, status = stack.stack_status.partition("_")
+    outputs = getattr(stack, "outputs", None) or []
+    return StackState(
+        id=str(stack.id),
+        name=stack.stack_name,
+        action=action,
+        status=status,
+        reason=stack.stack_status_reason or "",
+        tags=tuple(getattr(stack, "tags", None) or ()),
+        outputs={item["output_key"]: item.get("output_value") for item in outputs},
+    )
+
+
+def _resources(found: Iterable[Any]) -> list[StackResource]:
+    every = list(found)
+    inside = {item.physical_resource_id: item for item in every if _link(item, "nested")}
+    return [
+        StackResource(
+            path=_path(item, inside),
+            type=item.resource_type,
+            status=item.resource_status,
+            reason=item.resource_status_reason or "",
+            physical_id=item.physical_resource_id or "",
+            nested=bool(_link(item, "nested")),
+        )
+        for item in every
+    ]
+
+
+def _path(item: Any, inside: Mapping[str, Any]) -> tuple[str, ...]:
+    """From the outermost stack: a nested stack is the physical resource of the resource it belongs to."""
+    path = [item.resource_name]
+    for _ in range(_DEPTH):
+        owner = inside.get(_link(item, "stack").rpartition("/")[2])
+        if owner is None:
+            break
+        path.append(owner.resource_name)
+        item = owner
+    return tuple(reversed(path))
+
+
+def _link(item: Any, relation: str) -> str:
+    return next((str(link["href"]) for link in item.links or () if link["rel"] == relation), "")
