@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Boolean, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from magnum.common import clock
 from magnum.common.idents import new_uuid
@@ -118,8 +118,14 @@ class Node(Owned, Base):
 
 
 class Workload(Owned):
-    """A copy of an object in a bay; its uuid is the one the bay gave it."""
+    """A copy of an object in a bay; its uuid is the one the bay gave it, and so unique in that bay only."""
 
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[UniqueConstraint, ...]:
+        return (UniqueConstraint("bay_uuid", "uuid"),)
+
+    uuid: Mapped[str] = mapped_column(String(36), index=True)
     bay_uuid: Mapped[str] = mapped_column(String(36), index=True)
     name: Mapped[str]
     labels: Mapped[dict[str, str]] = mapped_column(default=dict)

@@ -197,21 +197,22 @@ def upgrade() -> None:
         sa.Column("desc", sa.String(length=255), nullable=True),
         sa.Column("images", sa.JSON(), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("bay_uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=True),
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=True),
         sa.Column("user_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("updated_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("uuid"),
+        sa.UniqueConstraint("bay_uuid", "uuid"),
     )
     op.create_index(op.f("ix_pods_bay_uuid"), "pods", ["bay_uuid"], unique=False)
     op.create_index(op.f("ix_pods_project_id"), "pods", ["project_id"], unique=False)
+    op.create_index(op.f("ix_pods_uuid"), "pods", ["uuid"], unique=False)
     op.create_table(
         "quotas",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -227,40 +228,42 @@ def upgrade() -> None:
         "replicationcontrollers",
         sa.Column("images", sa.JSON(), nullable=False),
         sa.Column("replicas", sa.Integer(), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("bay_uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=True),
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=True),
         sa.Column("user_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("updated_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("uuid"),
+        sa.UniqueConstraint("bay_uuid", "uuid"),
     )
     op.create_index(op.f("ix_replicationcontrollers_bay_uuid"), "replicationcontrollers", ["bay_uuid"], unique=False)
     op.create_index(
         op.f("ix_replicationcontrollers_project_id"), "replicationcontrollers", ["project_id"], unique=False
     )
+    op.create_index(op.f("ix_replicationcontrollers_uuid"), "replicationcontrollers", ["uuid"], unique=False)
     op.create_table(
         "services",
         sa.Column("selector", sa.JSON(), nullable=False),
         sa.Column("ip", sa.String(length=45), nullable=True),
         sa.Column("ports", sa.JSON(), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("bay_uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=True),
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=True),
         sa.Column("user_id", sa.String(length=255), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("updated_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("uuid"),
+        sa.UniqueConstraint("bay_uuid", "uuid"),
     )
     op.create_index(op.f("ix_services_bay_uuid"), "services", ["bay_uuid"], unique=False)
     op.create_index(op.f("ix_services_project_id"), "services", ["project_id"], unique=False)
+    op.create_index(op.f("ix_services_uuid"), "services", ["uuid"], unique=False)

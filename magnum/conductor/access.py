@@ -1,0 +1,61 @@
+"""The way to a bay's own API: its address, and credentials that the bay's authority signs for Magnum."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from oslo_config import cfg
+
+from magnum.certificates.authority import Authority, ClientCredentials
+from magnum.coe.kubernetes import KubernetesBay
+from magnum.coe.kubernetes_api import Access
+from magnum.coe.limits import CallLimits
+from magnum.common import clock
+from magnum.common.exception import BayUnreachable
+from magnum.db import models
+from magnum.db.session import Database
+
+_RENEW_BEFORE = timedelta(hours=1)
+
+
+class BayDoor:
+    """Opens bays; safe to share between threads. Credentials are kept in memory only, and made anew before they end."""
+
+    def __init__(self, conf: cfg.ConfigOpts, database: Database, authority: Authority) -> None:
+        self._timeout: float = conf.kubernetes.request_timeout
+        self._database = database
+        self._authority = authority
+        self._limits = CallLimits(conf.kubernetes.calls_per_bay)
+        self._lock = threading.Lock()
+        self._credentials: dict[str, ClientCredentials] = {}
+
+    @contextmanager
+    def open(self, bay: models.Bay) -> Iterator[KubernetesBay]:
+        """The bay's API, while one of its few places is held.
+
+        :raises BayUnreachable: the bay has no address yet, or all its places are taken
+        """
+        if not bay.api_address:
+            raise BayUnreachable(f"Bay {bay.uuid} has no API address: its status is {bay.status}.")
+        with self._limits.place(bay.uuid):
+            mine = self._credentials_of(bay.uuid)
+            access = Access(bay.api_address, mine.ca_pem, mine.certificate_pem, mine.key_pem)
+            with KubernetesBay(access, self._timeout) as opened:
+                yield opened
+
+    def forget(self, bay_uuid: str) -> None:
+        """Drop what is kept of a bay that is gone."""
+        with self._lock:
+            self._credentials.pop(bay_uuid, None)
+
+    def _credentials_of(self, bay_uuid: str) -> ClientCredentials:
+        with self._lock:
+            kept = self._credentials.get(bay_uuid)
+        if kept is not None and kept.not_after - _RENEW_BEFORE > clock.now():
+            return kept
+        with self._database.reader() as session:
+            made = self._authority.client_credentials(session, bay_uuid)
+        with self._lock:
+            self._credentials[bay_uuid] = made
+        return made

@@ -1,0 +1,136 @@
+"""Pods, services and replication controllers of a tenant, and the nodes they run on.
+
+Creating, changing and deleting ask the bay first and write the row afterwards. If the process dies in between, the next
+listing heals the row. Nothing here keeps anything between two calls.
+"""
+
+import concurrent.futures
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+from oslo_log import log
+
+from magnum.coe.kubernetes import KubernetesBay
+from magnum.coe.workloads import WorkloadKind
+from magnum.common import clock
+from magnum.common.context import RequestContext
+from magnum.common.exception import Invalid, MagnumError
+from magnum.common.states import BayStatus
+from magnum.conductor import copies
+from magnum.conductor.access import BayDoor
+from magnum.db import models, resources
+from magnum.db.session import Database
+
+LOG = log.getLogger(__name__)
+_BAYS_AT_ONCE = 8
+
+
+class Workloads:
+    """The work behind the API's pods, services, rcs and nodes."""
+
+    def __init__(self, conf: cfg.ConfigOpts, database: Database, door: BayDoor) -> None:
+        self._database = database
+        self._door = door
+        self._patience = conf.conductor.rpc_timeout * 2 / 3
+
+    def create(self, context: RequestContext, kind: WorkloadKind, bay_uuid: str, manifest: dict[str, Any]) -> str:
+        """Create an object in a bay; answers the uuid of its row, which is the one the bay gave it."""
+        bay = self._bay(context, bay_uuid)
+        with self._door.open(bay) as opened:
+            made = opened.create(kind, manifest)
+        return self._put(bay, kind, copies.workload_values(kind, made))
+
+    def update(self, context: RequestContext, kind: WorkloadKind, uuid: str, manifest: dict[str, Any]) -> None:
+        """Make an object what its manifest says.
+
+        :raises Invalid: the manifest is another object's
+        """
+        row = self._row(context, kind, uuid)
+        name = manifest["metadata"]["name"]
+        if name != row.name:
+            raise Invalid(f"The manifest is of {name!r}, but this is {row.name!r}. Give the manifest of {row.name!r}.")
+        bay = self._bay(context, row.bay_uuid)
+        with self._door.open(bay) as opened:
+            changed = opened.replace(kind, row.name, manifest)
+        self._put(bay, kind, copies.workload_values(kind, changed))
+
+    def delete(self, context: RequestContext, kind: WorkloadKind, uuid: str) -> None:
+        """Delete an object and its row. Of a bay that is being deleted only the row is left to go."""
+        row = self._row(context, kind, uuid)
+        bay = self._bay(context, row.bay_uuid)
+        if bay.status != BayStatus.DELETE_IN_PROGRESS:
+            with self._door.open(bay) as opened:
+                opened.delete(kind, row.name)
+        with self._database.writer() as session:
+            resources.remove(session, context, type(row), uuid)
+
+    def refresh(self, context: RequestContext, kind: str, bay_uuids: Sequence[str]) -> None:
+        """Make the rows of a kind what the bays say, all bays at once.
+
+        A bay that does not answer in time gets status Unknown for its rows; it is no error and holds up no other.
+        """
+        with self._database.reader() as session:
+            bays = resources.every(session, context, models.Bay, {"uuid": list(bay_uuids)})
+        if not bays:
+            return
+        pool = concurrent.futures.ThreadPoolExecutor(min(len(bays), _BAYS_AT_ONCE), thread_name_prefix="refresh")
+        try:
+            asked = {pool.submit(self.refresh_bay, bay, kind): bay for bay in bays}
+            done, late = concurrent.futures.wait(asked, timeout=self._patience)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for future in done:
+            future.result()
+        for future in late:
+            self._mark_unknown(asked[future], kind)
+
+    def refresh_bay(self, bay: models.Bay, kind: str) -> None:
+        """The same for one bay, in this thread."""
+        listed_at = clock.now()
+        try:
+            with self._door.open(bay) as opened:
+                found = _list(opened, bay, kind)
+        except MagnumError as error:
+            LOG.info("Bay %s did not say what its %ss are: %s", bay.uuid, kind, error.message)
+            self._mark_unknown(bay, kind)
+            return
+        try:
+            self._store(bay, kind, found, listed_at)
+        except db_exception.DBDuplicateEntry:
+            self._store(bay, kind, found, listed_at)  # another refresh of the same bay was first
+
+    def _store(self, bay: models.Bay, kind: str, found: list[dict[str, Any]], listed_at: datetime) -> None:
+        with self._database.writer() as session:
+            copies.store(session, bay, kind, found, listed_at)
+
+    def _put(self, bay: models.Bay, kind: str, values: dict[str, Any]) -> str:
+        try:
+            with self._database.writer() as session:
+                return copies.put(session, bay, kind, values)
+        except db_exception.DBDuplicateEntry:
+            with self._database.writer() as session:
+                return copies.put(session, bay, kind, values)  # a refresh stored it first
+
+    def _mark_unknown(self, bay: models.Bay, kind: str) -> None:
+        with self._database.writer() as session:
+            copies.mark_unknown(session, bay.uuid, kind)
+
+    def _bay(self, context: RequestContext, bay_uuid: str) -> models.Bay:
+        with self._database.reader() as session:
+            return resources.find(session, context, models.Bay, bay_uuid)
+
+    def _row(
+        self, context: RequestContext, kind: str, uuid: str
+    ) -> models.Pod | models.Service | models.ReplicationController:
+        with self._database.reader() as session:
+            row = resources.find(session, context, copies.MODELS[kind], uuid)
+        return cast(models.Pod | models.Service | models.ReplicationController, row)
+
+
+def _list(opened: KubernetesBay, bay: models.Bay, kind: str) -> list[dict[str, Any]]:
+    if kind == "node":
+        return [copies.node_values(bay, node) for node in opened.list_nodes()]
+    return [copies.workload_values(kind, item) for item in opened.list(cast(WorkloadKind, kind))]
