@@ -13,7 +13,7 @@ from pathlib import Path
 from magnum.localcloud.processes import ServiceError
 
 _INSTALL_SECONDS = 1200
-_LOCK_SECONDS = 300
+_APT_GET = ("apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_TEXT = "#!/bin/sh\n# Made by magnum-local for the time of an installation; safe to remove.\nexit 101\n"
 
@@ -36,24 +36,29 @@ def missing(names: Iterable[str]) -> list[str]:
 def install(names: Sequence[str]) -> None:
     """Install packages, with a fresh list of what there is."""
     with _servers_stay_down():
-        _apt_get("update")
-        _apt_get("install", "--yes", "--no-install-recommends", *names)
+        _run("dpkg", "--configure", "-a")  # what an interruption of somebody else's installation left undone
+        _run(*_APT_GET, "update")
+        _run(*_APT_GET, "install", "--yes", "--no-install-recommends", *names)
 
 
-def _apt_get(*arguments: str) -> None:
-    result = subprocess.run(
-        ["apt-get", "--quiet", "-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}", *arguments],
+def _run(*argv: str) -> None:
+    """Run to the end. In a session of its own: a Ctrl-C in the midst of dpkg's work would leave packages half made."""
+    process = subprocess.Popen(
+        argv,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        timeout=_INSTALL_SECONDS,
-        check=False,
+        start_new_session=True,
     )
-    if result.returncode != 0:
-        raise ServiceError(
-            f"`apt-get {' '.join(arguments)}` failed:\n{(result.stderr or result.stdout).strip()[-1500:]}"
-        )
+    try:
+        output, _ = process.communicate(timeout=_INSTALL_SECONDS)
+    except KeyboardInterrupt:
+        process.communicate(timeout=_INSTALL_SECONDS)
+        raise
+    if process.returncode != 0:
+        raise ServiceError(f"`{' '.join(argv)}` failed:\n{output.strip()[-1500:]}")
 
 
 @contextmanager

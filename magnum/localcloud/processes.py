@@ -91,12 +91,9 @@ def running(pid_file: Path) -> RunningProcess | None:
 def ensure(service: Service) -> bool:
     """Have the service running, as described, and healthy. True if it had to be started (again)."""
     found = running(service.pid_file)
-    if found is not None and found.fingerprint == service.identity():
-        if _answers(service):
-            return False
-        stop(service.pid_file, service.stop_seconds)
-    elif found is not None:
-        stop(service.pid_file, service.stop_seconds)
+    if found is not None and found.fingerprint == service.identity() and _answers(service):
+        return False
+    stop(service.pid_file, service.stop_seconds)  # also what an interrupted start left behind
     process = _start(service)
     _wait_until_healthy(service, process)
     return True
