@@ -1,10 +1,12 @@
 """Files of a local cloud: written whole or not at all, and private where they hold secrets."""
 
+import fcntl
 import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,14 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 def write_private(path: Path, text: str) -> None:
     """Like :func:`write_atomically`, readable by its owner alone."""
     write_atomically(path, text, mode=0o600)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock called ``path``, which one process (and one thread of it) can hold at a time; wait for it."""
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def read_json(path: Path) -> dict[str, Any]:

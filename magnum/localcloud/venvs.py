@@ -5,14 +5,11 @@ of an environment hold its full path, so it is made where it stays; a file writt
 without that file is made again.
 """
 
-import fcntl
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from magnum.localcloud.files import digest_of_text
+from magnum.localcloud.files import digest_of_text, exclusive
 from magnum.localcloud.paths import cache_root
 from magnum.localcloud.processes import ServiceError
 
@@ -30,7 +27,7 @@ def ensure(name: str) -> Path:
     if _is_whole(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.parent / f"{name}.lock"):
+    with exclusive(folder.parent / f"{name}.lock"):
         if not _is_whole(folder):
             _make(folder, requirements)
     return folder
@@ -54,10 +51,3 @@ def _run(*argv: str) -> None:
     )
     if result.returncode != 0:
         raise ServiceError(f"{' '.join(argv)}\nfailed: {result.stderr.strip()[-1500:]}")
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
