@@ -41,6 +41,8 @@ class Steps:
         self._live = stream.isatty()
         self._lock = threading.Lock()
         self._active: list[Step] = []
+        self.seconds: dict[str, float] = {}
+        """How long each step that succeeded took."""
         self._ended = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -67,6 +69,8 @@ class Steps:
         finally:
             seconds = time.monotonic() - step.started
             with self._lock:
+                if outcome == "ready":
+                    self.seconds[title] = seconds
                 self._active.remove(step)
                 self._write(f"  {title}: {outcome}" + (f" ({seconds:.1f} s)" if seconds >= 0.1 else ""))
 

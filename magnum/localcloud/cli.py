@@ -1,0 +1,175 @@
+"""The command `magnum-local`."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from magnum.localcloud import demo, figures, settings
+from magnum.localcloud.cloud import LocalCloud
+from magnum.localcloud.paths import DEFAULT_NAME, CloudPaths, cache_root, state_root
+from magnum.localcloud.preflight import PreflightError
+from magnum.localcloud.processes import ServiceError, tail
+from magnum.localcloud.settings import BUSES, Settings
+from magnum.localcloud.steps import Steps
+
+_DESCRIPTION = """\
+A real cloud on one machine, for trying Magnum out, for its development and its tests: Keystone and Heat from PyPI,
+Magnum from this checkout, and Docker containers in the place of servers. Debian, root.
+"""
+_EPILOG = f"""\
+Every command may be given again, and goes on where an earlier one ended. What is made once for the machine
+(environments, Kubernetes, images) is kept in {cache_root()} (MAGNUM_LOCAL_CACHE), a cloud's own things
+in {state_root()}/NAME (MAGNUM_LOCAL_STATE).
+"""
+_INTERRUPTED = 130
+_NOT_RUNNING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    options = _parser().parse_args(arguments)
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except PreflightError as error:
+        _complain("This machine is not ready; nothing was changed.\n" + str(error))
+    except (ServiceError, demo.DemoError, ValueError) as error:
+        _complain(str(error))
+    except KeyboardInterrupt:
+        _complain("Interrupted. The same command goes on from here.")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while ending
+        return 128 + signal.SIGPIPE
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "magnum-local",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_common(parser)
+    parser.set_defaults(name=DEFAULT_NAME, port_offset=None)
+    common = argparse.ArgumentParser(add_help=False)
+    _add_common(common)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[common], help=text, description=text[0].upper() + text[1:] + ".")
+        command.set_defaults(command=run)
+        return command
+
+    up = add("up", _up, "bring the cloud up, or up to date with this checkout")
+    up.add_argument(
+        "--bus",
+        choices=BUSES,
+        help="memory: API and conductor in one process; rabbit: apart, on a RabbitMQ (default: as before, else memory)",
+    )
+    add("check", _check, "say what keeps this machine from running the cloud, and change nothing")
+    add("status", _status, "show which services run, where they are reached and where they log")
+    logs = add("logs", _logs, "show the end of the logs")
+    logs.add_argument("service", nargs="*", help="services to show (default: all)")
+    logs.add_argument("--lines", type=int, default=20, metavar="N", help="lines of each (default: %(default)s)")
+    logs.add_argument("--follow", action="store_true", help="go on showing what is written")
+    add("down", _down, "end every process of the cloud; what it holds is kept")
+    reset = add("reset", _reset, "remove the cloud with all its bays")
+    reset.add_argument("--cache", action="store_true", help="remove what is kept for other clouds, too")
+    add("demo", demo.command, "show the main job: a Kubernetes cluster is built, and pods run in it")
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Options that may stand before the command or after it; no default here, or the second would undo the first."""
+    parser.add_argument(
+        "--name", default=argparse.SUPPRESS, help=f"which cloud, where there are several (default: {DEFAULT_NAME})"
+    )
+    parser.add_argument(
+        "--port-offset",
+        type=int,
+        metavar="K",
+        default=argparse.SUPPRESS,
+        help="add K to every port, so that two clouds fit beside each other (default: as it was made, else 0)",
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    paths = CloudPaths.named(options.name)
+    LocalCloud(paths, settings.settle(paths, options.port_offset, None)).check()
+    print("This machine can run the cloud.")
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    paths = CloudPaths.named(options.name)
+    cloud = LocalCloud(paths, settings.settle(paths, options.port_offset, options.bus))
+    begun = time.monotonic()
+    with Steps(sys.stderr) as steps:
+        cloud.up(steps)
+    figures.remember_build(steps.seconds)
+    print(f"The cloud {paths.name!r} is up ({time.monotonic() - begun:.0f} s). To use it:\n")
+    print(f"    . {paths.openrc}\n    magnum bay-list\n")
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    with Steps(sys.stderr) as steps:
+        _existing(options.name).down(steps)
+    print(f"The cloud {options.name!r} is down. To go on with it: magnum-local up --name {options.name}")
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    with Steps(sys.stderr) as steps:
+        cloud = _existing(options.name)
+        cloud.reset(steps)
+        if options.cache:
+            cloud.remove_cache(steps)
+    print(f"Nothing is left of the cloud {options.name!r}." + ("" if options.cache else f" Cached: {cache_root()}"))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    """Exit status 0: all services of the cloud run; 3: some do not, or there is no such cloud."""
+    paths = CloudPaths.named(options.name)
+    if settings.stored(paths) is None:
+        print(f"There is no cloud {options.name!r}. To make it: magnum-local up --name {options.name}")
+        return _NOT_RUNNING
+    states = _existing(options.name).status()
+    for state in states:
+        print(f"{state.name:18} {f'running, pid {state.pid}' if state.pid else 'NOT RUNNING':24} {state.log}")
+    print(f"\nCredentials: {paths.openrc}, {paths.clouds_yaml}")
+    return 0 if all(state.pid for state in states) else _NOT_RUNNING
+
+
+def _logs(options: argparse.Namespace) -> int:
+    paths = CloudPaths.named(options.name)
+    known = {path.stem: path for path in sorted(paths.logs.glob("*.log"))}
+    unknown = [name for name in options.service if name not in known]
+    if unknown:
+        raise ServiceError(f"No log of {', '.join(unknown)} in {paths.logs}; there are: {', '.join(known) or 'none'}")
+    chosen = {name: known[name] for name in options.service or known}
+    for name, path in chosen.items():
+        print(f"==> {name}: {path}\n{tail(path, options.lines)}\n")
+    if options.follow:
+        _follow(list(chosen.values()))
+    return 0
+
+
+def _follow(logs: list[Path]) -> None:
+    os.execvp("tail", ["tail", "-n", "0", "-F", *map(str, logs)])  # noqa: S606 - nothing is left to do here
+
+
+def _existing(name: str) -> LocalCloud:
+    paths = CloudPaths.named(name)
+    return LocalCloud(paths, settings.stored(paths) or Settings())
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,161 @@
+"""Magnum itself in the local cloud: its configuration, its schema, and its one or two processes."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from magnum.localcloud import health, identity, ini, kubernetes_build, memcached, processes
+from magnum.localcloud.files import Secrets, digest_of_sources, digest_of_text, write_private
+from magnum.localcloud.keystone_service import REGION
+from magnum.localcloud.paths import SOURCE_ROOT, CloudPaths, Ports
+from magnum.localcloud.processes import Service, ServiceError
+
+API = "magnum-api"
+CONDUCTOR = "magnum-conductor"
+EMBEDDED = "magnum-embedded"
+NAMES = (EMBEDDED, API, CONDUCTOR)
+PASSWORD = "magnum_password"  # noqa: S105 - the name of a secret
+_SOURCES = ("api", "certificates", "clients", "cmd", "coe", "common", "conductor", "conf", "db", "drivers", "policies")
+_MIGRATION_SECONDS = 300
+_IN_MEMORY = "fake://"
+# What differs where nodes are containers that share their host's kernel, cgroups and lack of an internet.
+_LABELS = {
+    "kube_tag": kubernetes_build.VERSION,
+    "preflight_enabled": "false",
+    "cgroup_driver": "cgroupfs",
+    "fail_swap_on": "false",
+    "conntrack_max_per_core": "0",
+    "coredns_enabled": "false",
+}
+
+
+@dataclass(frozen=True)
+class Magnum:
+    """Magnum of one cloud. With a ``transport_url`` API and conductor run apart, without in one process."""
+
+    paths: CloudPaths
+    ports: Ports
+    gateway: str
+    keystone_url: str
+    secrets: Secrets
+    transport_url: str | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self._base}/v1"
+
+    @property
+    def configuration(self) -> Path:
+        return self._root / "magnum.conf"
+
+    @property
+    def _base(self) -> str:
+        return f"http://{self.gateway}:{self.ports.magnum}"
+
+    @property
+    def _root(self) -> Path:
+        return self.paths.root / "magnum"
+
+    def start(self) -> bool:
+        """Have Magnum running as this checkout has it. True if something had to be started."""
+        text = self._configuration_text()
+        write_private(self.configuration, text)
+        services = self._services(digest_of_text(text, str(SOURCE_ROOT), _digest_of_magnum()))
+        unwanted = [name for name in NAMES if name not in {service.name for service in services}]
+        for name in unwanted:
+            processes.stop(self.paths.pid_file(name))
+        if not all(_is_current(service) for service in services):
+            self._upgrade_schema()
+        started = [processes.ensure(service) for service in services]
+        return any(started)
+
+    def _services(self, fingerprint: str) -> list[Service]:
+        if self.transport_url is None:
+            return [self._service(EMBEDDED, fingerprint, serves_http=True)]
+        return [
+            self._service(CONDUCTOR, fingerprint, serves_http=False),
+            self._service(API, fingerprint, serves_http=True),
+        ]
+
+    def _service(self, name: str, fingerprint: str, *, serves_http: bool) -> Service:
+        return Service(
+            name=name,
+            argv=(_command(name), f"--config-file={self.configuration}"),
+            environment={"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            log=self.paths.log(name),
+            pid_file=self.paths.pid_file(name),
+            healthy=(lambda: health.answers_http(f"{self._base}/healthcheck")) if serves_http else (lambda: True),
+            fingerprint=fingerprint,
+        )
+
+    def _upgrade_schema(self) -> None:
+        result = subprocess.run(
+            [_command("magnum-db-manage"), f"--config-file={self.configuration}", "upgrade"],
+            capture_output=True,
+            text=True,
+            timeout=_MIGRATION_SECONDS,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise ServiceError(f"magnum-db-manage upgrade failed: {(result.stderr or result.stdout)[-1500:]}")
+
+    def _configuration_text(self) -> str:
+        magnum_user: dict[str, ini.Value] = {
+            "auth_type": "password",
+            "auth_url": self.keystone_url,
+            "username": "magnum",
+            "password": self.secrets.get(PASSWORD),
+            "user_domain_id": identity.DEFAULT_DOMAIN,
+            "project_name": identity.SERVICE_PROJECT,
+            "project_domain_id": identity.DEFAULT_DOMAIN,
+        }
+        return ini.render(
+            {
+                "DEFAULT": {
+                    "host": f"magnum-local-{self.paths.name}",
+                    "transport_url": self.transport_url or _IN_MEMORY,
+                },
+                "api": {
+                    "host": self.gateway,
+                    "port": self.ports.magnum,
+                    "workers": 1,
+                    "api_paste_config": str(SOURCE_ROOT / "etc" / "magnum" / "api-paste.ini"),
+                },
+                "baymodel": {"kubernetes_default_network_driver": "bridge"},
+                "certificates": {"encryption_key": self.secrets.get_made_by("certificates_key", _new_fernet_key)},
+                "database": {"connection": f"sqlite:///{self._root}/magnum.sqlite"},
+                "heat_client": {"region_name": REGION},
+                "keystone_auth": magnum_user,
+                "kubernetes": {"default_labels": ",".join(f"{name}:{value}" for name, value in _LABELS.items())},
+                "keystone_authtoken": {
+                    **magnum_user,
+                    "www_authenticate_uri": self.keystone_url,
+                    "memcached_servers": memcached.address(self.ports),
+                    "service_token_roles_required": False,
+                },
+                "trust": {"trustee_domain_name": identity.MAGNUM_DOMAIN},
+            }
+        )
+
+
+def _command(name: str) -> str:
+    """A command of the environment this one runs in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _digest_of_magnum() -> str:
+    package = SOURCE_ROOT / "magnum"
+    folders = [package / name for name in _SOURCES]
+    return digest_of_sources([*folders, SOURCE_ROOT / "templates", SOURCE_ROOT / "etc" / "magnum"])
+
+
+def _is_current(service: Service) -> bool:
+    found = processes.running(service.pid_file)
+    return found is not None and found.fingerprint == service.identity()
+
+
+def _new_fernet_key() -> str:
+    return Fernet.generate_key().decode()

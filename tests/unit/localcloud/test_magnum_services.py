@@ -1,0 +1,84 @@
+"""Magnum's own configuration in the local cloud."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from magnum.conf import CONF, load
+from magnum.localcloud import magnum_services, processes
+from magnum.localcloud.files import Secrets
+from magnum.localcloud.magnum_services import Magnum
+from magnum.localcloud.paths import CloudPaths, Ports
+from magnum.localcloud.processes import Service
+
+
+class Started:
+    """What would have been run."""
+
+    def __init__(self) -> None:
+        self.services: list[Service] = []
+        self.stopped: list[str] = []
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    monkeypatch.setattr(processes, "ensure", started.services.append)
+    monkeypatch.setattr(processes, "stop", lambda pid_file, *_: started.stopped.append(pid_file.stem))
+    monkeypatch.setattr(processes, "running", lambda _: None)
+    monkeypatch.setattr(Magnum, "_upgrade_schema", lambda _: None)
+    return started
+
+
+def _magnum(folder: Path, bus: str | None = None) -> Magnum:
+    paths = CloudPaths("test", folder)
+    return Magnum(paths, Ports(20000), "172.17.0.1", "http://172.17.0.1:25000/v3", Secrets(paths.secrets), bus)
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, started: Started) -> Iterator[cfg.ConfigOpts]:
+    magnum = _magnum(tmp_path)
+    magnum.start()
+    yield load([], [str(magnum.configuration)])
+    CONF.reset()
+
+
+def test_what_is_written_is_what_magnum_reads(loaded: cfg.ConfigOpts, tmp_path: Path) -> None:
+    assert (loaded.api.host, loaded.api.port) == ("172.17.0.1", 29511)
+    assert loaded.database.connection == f"sqlite:///{tmp_path}/magnum/magnum.sqlite"
+    assert loaded.trust.trustee_domain_name == "magnum"
+    assert loaded.baymodel.kubernetes_default_network_driver == "bridge"
+    assert loaded.kubernetes.default_labels["kube_tag"] == "v1.20.2"
+    assert len(loaded.certificates.encryption_key) == 1
+
+
+def test_the_configuration_is_private(tmp_path: Path, started: Started) -> None:
+    magnum = _magnum(tmp_path)
+    magnum.start()
+    assert stat.S_IMODE(magnum.configuration.stat().st_mode) == 0o600
+
+
+def test_in_one_process_unless_there_is_a_bus(tmp_path: Path, started: Started) -> None:
+    _magnum(tmp_path).start()
+    assert [service.name for service in started.services] == ["magnum-embedded"]
+    assert set(started.stopped) == {"magnum-api", "magnum-conductor"}
+
+
+def test_apart_on_a_bus(tmp_path: Path, started: Started) -> None:
+    _magnum(tmp_path, "rabbit://magnum:x@127.0.0.1:45672/").start()
+    assert [service.name for service in started.services] == ["magnum-conductor", "magnum-api"]
+    assert started.stopped == ["magnum-embedded"]
+
+
+def test_changed_sources_make_another_process(
+    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _magnum(tmp_path).start()
+    _magnum(tmp_path).start()
+    monkeypatch.setattr(magnum_services, "_digest_of_magnum", lambda: "other")
+    _magnum(tmp_path).start()
+    first, second, third = (service.identity() for service in started.services)
+    assert first == second != third
