@@ -148,6 +148,7 @@ def record(session: Session, claimed: Claim, progress: Progress) -> None:
         models.Operation.id == claimed.id,
         models.Operation.fence == claimed.fence,
         models.Operation.state == OperationState.RUNNING,
+        models.Operation.owner.is_not(None),  # null once it was put back: a renewal that comes late must not hold it
     )
     if not _changed(session, update(models.Operation).where(held).values(**values)):
         raise LeaseLost(f"operation {claimed.uuid} has another owner")
@@ -213,6 +214,21 @@ def waiting_bays(session: Session, steps: Collection[str]) -> Sequence[models.Ba
     """Bays whose open operation has just finished one of these steps."""
     query = select(models.Bay).join(models.Operation, models.Operation.bay_uuid == models.Bay.uuid)
     return session.scalars(query.where(models.Operation.state.in_(states.OPEN), models.Operation.step.in_(steps))).all()
+
+
+def make_due(session: Session, bay_uuids: Collection[str], steps: Collection[str]) -> None:
+    """Make those operations of these bays due now that have just finished one of these steps and rest."""
+    now = clock.now()
+    session.execute(
+        update(models.Operation)
+        .where(
+            models.Operation.bay_uuid.in_(bay_uuids),
+            models.Operation.state.in_(states.OPEN),
+            models.Operation.step.in_(steps),
+            models.Operation.due_at > now,
+        )
+        .values(due_at=now)
+    )
 
 
 def _claimable(now: datetime) -> ColumnElement[bool]:

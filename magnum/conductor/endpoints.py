@@ -1,0 +1,45 @@
+"""What the API asks of a conductor over the message bus; `magnum.common.rpc.ConductorClient` is the other end."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+
+from magnum.common.context import RequestContext
+from magnum.common.exception import MagnumError
+from magnum.common.rpc import NAMESPACE_VERSION
+from magnum.conductor.sweep import Sweep
+from magnum.conductor.workloads import Workloads
+
+
+class ConductorEndpoint:
+    """The methods, by their names on the wire."""
+
+    target = messaging.Target(version=NAMESPACE_VERSION)
+
+    def __init__(self, sweep: Sweep, workloads: Workloads) -> None:
+        self._sweep = sweep
+        self._workloads = workloads
+
+    @messaging.expose
+    def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:  # noqa: ARG002
+        self._sweep.wake()
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def workload_create(self, context: RequestContext, kind: str, bay_uuid: str, manifest: dict[str, Any]) -> str:
+        return self._workloads.create(context, kind, bay_uuid, manifest)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def workload_update(self, context: RequestContext, kind: str, uuid: str, manifest: dict[str, Any]) -> None:
+        self._workloads.update(context, kind, uuid, manifest)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def workload_delete(self, context: RequestContext, kind: str, uuid: str) -> None:
+        self._workloads.delete(context, kind, uuid)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def workload_refresh(self, context: RequestContext, kind: str, bay_uuids: list[str]) -> None:
+        self._workloads.refresh(context, kind, bay_uuids)

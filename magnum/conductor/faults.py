@@ -1,0 +1,112 @@
+"""Why a stack failed: the leaves that failed, and one line about the first for people.
+
+Heat repeats the message of a resource that failed in each stack around it, each time with more words before it, and
+cancels the resources beside it. Here only the leaves count, and the cancelled ones only where nothing else is known.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from magnum.clients.heat import StackResource
+
+Fault = dict[str, Any]
+
+_MEMBERS = {"masters": "master", "nodes": "node"}
+_PLACES = re.compile(r"^\s*(?:[A-Za-z]\w*:\s*)?(?:resources?(?:\.[\w-]+|\[[\w-]+\])+\s*:\s*)+")
+_EXCEPTION = re.compile(
+    r"^(?:Resource(?:InError|Failure|UnknownStatus)|StackValidationFailed|WaitCondition(?:Failure|Timeout)|Error"
+    r"|[A-Z]\w*(?:Error|Exception|NotFound|Failed|Failure|Conflict|BadRequest|Forbidden))\s*:\s*"
+)
+_WENT_TO = re.compile(
+    r"^Went to status \w+ due to \"(?:Message:\s*)?(?P<text>.*?),?\s*(?:Code:\s*(?P<code>\w+))?\"$", re.S
+)
+_HTTP = re.compile(r"\(HTTP (?P<code>\d{3})\)")
+_CANCELLED = re.compile(r"abort|cancel", re.I)
+_SIGNALS = re.compile(r"^(?P<got>\d+) of (?P<wanted>\d+) received")
+_LONGEST = 500
+_WAITING_TYPES = ("OS::Heat::WaitCondition", "AWS::CloudFormation::WaitCondition")
+
+
+def collect(resources: Iterable[StackResource]) -> list[Fault]:
+    """The faults of a failed stack, the telling ones only."""
+    failed = [item for item in resources if item.status.endswith("_FAILED")]
+    leaves = [item for item in failed if not (item.nested and _has_inner(item, failed))]
+    telling = [item for item in leaves if not _CANCELLED.search(item.reason)]
+    return [_fault(item) for item in telling or leaves]
+
+
+def one_line(faults: Sequence[Fault], otherwise: str) -> str:
+    """A sentence for ``status_reason``.
+
+    :param otherwise: what the stack itself says; used where no resource says more
+    """
+    if not faults:
+        return _shortened(plain(otherwise))
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return _shortened(f"{first['name']}: {first['message']}") + more
+
+
+def plain(reason: str) -> str:
+    """A message of Heat without the places and exceptions before it."""
+    text = _without_prefixes(reason)
+    detail = _WENT_TO.match(text)
+    return " ".join((detail["text"] if detail else text).split()) or "no reason is given"
+
+
+def _without_prefixes(text: str) -> str:
+    text = text.strip()
+    while True:
+        shorter = _EXCEPTION.sub("", _PLACES.sub("", text, count=1), count=1).strip()
+        shorter = re.sub(r"^Resource [A-Z]+ failed:\s*", "", shorter)
+        if shorter == text or not shorter:
+            return text
+        text = shorter
+
+
+def _fault(item: StackResource) -> Fault:
+    return {
+        "service": _service(item.type),
+        "resource": ".".join(item.path),
+        "name": _name(item.path),
+        "type": item.type,
+        "message": _shortened(_message(item)),
+        "code": _code(item.reason),
+    }
+
+
+def _message(item: StackResource) -> str:
+    text = plain(item.reason)
+    signals = _SIGNALS.match(text)
+    if item.type in _WAITING_TYPES and signals:
+        return "did not report in time that it is up. Its console log (cloud-init) says how far it came."
+    return text
+
+
+def _name(path: Sequence[str]) -> str:
+    """What a tenant calls the place: a member of the bay, else the resource."""
+    if len(path) > 1 and path[0] in _MEMBERS and path[1].isdigit():
+        return f"{_MEMBERS[path[0]]} {path[1]}"
+    return path[-1].replace("_", " ")
+
+
+def _service(resource_type: str) -> str:
+    parts = resource_type.split("::")
+    return parts[1].lower() if len(parts) == 3 and parts[0] == "OS" else "heat"
+
+
+def _code(reason: str) -> str | None:
+    detail = _WENT_TO.match(_without_prefixes(reason))
+    if detail and detail["code"]:
+        return detail["code"]
+    http = _HTTP.search(reason)
+    return http["code"] if http else None
+
+
+def _has_inner(item: StackResource, failed: Iterable[StackResource]) -> bool:
+    return any(other.path != item.path and other.path[: len(item.path)] == item.path for other in failed)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

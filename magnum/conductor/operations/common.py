@@ -1,0 +1,115 @@
+"""Steps that several verbs have."""
+
+import secrets
+
+from magnum.clients.errors import ServiceError
+from magnum.clients.heat import StackState
+from magnum.common.exception import BayUnreachable, Unavailable
+from magnum.conductor import faults, rows
+from magnum.conductor.job import Job
+from magnum.conductor.steps import Again, Done, Step, StepFailed
+from magnum.db import models
+from magnum.db.operations import Progress
+
+STACK = "stack"
+"""The step after which a stack is waited for, whatever the verb."""
+
+_PASSWORD_BYTES = 32
+_RECHECK_SECONDS = 30.0  # the poll of all stacks wakes what waits; this is for when it cannot
+_TRIES_OF_A_QUIET_BAY = 3
+
+
+def ensure_user(job: Job) -> Done:
+    """The bay's own user exists and may act in the project."""
+    keystone = job.tools.cloud.keystone
+    bay = job.bay
+    if bay.trustee_user_id and keystone.has_user(bay.trustee_user_id):
+        return Done("The bay's own user is there.")
+    if not bay.trustee_secret:
+        # Stored before the user is made, so that whoever goes on after a crash knows the password.
+        secret = job.tools.secrets.encrypt(secrets.token_urlsafe(_PASSWORD_BYTES))
+        job.write(Progress(bay={"trustee_secret": secret}))
+    password = job.tools.secrets.decrypt(bay.trustee_secret or "")
+    user_id = keystone.ensure_user(bay.uuid, password, bay.project_id or "")
+    return Done("The bay's own user was made.", bay={"trustee_user_id": user_id})
+
+
+def make_certificates(job: Job) -> Done:
+    """The bay has its key pairs."""
+    with job.tools.database.writer() as session:
+        job.hold(session)
+        job.tools.authority.ensure(session, job.bay.uuid, job.bay.name or job.bay.uuid)
+    return Done("The bay's certificates were made.")
+
+
+def wait_for_stack(job: Job) -> Done | Again:
+    """Wait for the stack to become what the operation asked Heat for."""
+    stack = job.read_stack()
+    if stack is None or stack.action == "DELETE":
+        raise StepFailed("The bay's stack was deleted by somebody else. Delete the bay.")
+    if not stack.settled or (stack.status == "COMPLETE" and job.tag not in stack.tags):
+        return Again(_RECHECK_SECONDS)
+    if stack.status == "FAILED":
+        raise failure(job, stack)
+    return Done("The stack is complete: every new node has reported that it is up.")
+
+
+def failure(job: Job, stack: StackState) -> StepFailed:
+    """What made a stack fail."""
+    found = faults.collect(job.stacks.resources(stack.name, stack.id))
+    return StepFailed(faults.one_line(found, stack.reason), found)
+
+
+def read_outputs(job: Job) -> Done:
+    """Copy what the stack says of the bay."""
+    found = job.outputs()
+    return Done(
+        "The bay's addresses are known.",
+        bay={
+            "api_address": found.api_address,
+            "master_addresses": found.master_addresses,
+            "node_addresses": found.node_addresses,
+            "coe_version": found.coe_version,
+        },
+    )
+
+
+def register_nodes(job: Job) -> Done:
+    """Copy the bay's nodes from its own API. A bay whose API Magnum cannot reach is a bay all the same."""
+    try:
+        with job.tools.bays.open(job.bay) as running:
+            nodes = running.list_nodes()
+    except BayUnreachable as error:
+        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+            raise
+        return Done(f"The nodes are not listed: {error.message}", warning=True)
+    with job.tools.database.writer() as session:
+        job.hold(session)
+        known = rows.known(session, models.Node, job.bay.uuid)
+        rows.heal(session, models.Node, job.bay, known, nodes)
+    ready = sum(node.ready for node in nodes)
+    return Done(f"{ready} of {len(nodes)} nodes are ready.")
+
+
+def count_nodes(job: Job) -> dict[str, int]:
+    """How many nodes the bay really has: as its own API says, else as Heat does."""
+    try:
+        with job.tools.bays.open(job.bay) as running:
+            return {"node_count": sum(node.role == "node" for node in running.list_nodes())}
+    except Unavailable:
+        return _count_servers(job)
+
+
+def _count_servers(job: Job) -> dict[str, int]:
+    try:
+        job.read_stack()
+        return {"node_count": sum(node.role == "node" for node in job.outputs().nodes)} if job.stack else {}
+    except ServiceError:
+        return {}
+
+
+ENSURE_USER = Step("trustee", ensure_user)
+MAKE_CERTIFICATES = Step("certificates", make_certificates)
+WAIT_FOR_STACK = Step("wait_stack", wait_for_stack)
+READ_OUTPUTS = Step("outputs", read_outputs)
+REGISTER_NODES = Step("nodes", register_nodes)

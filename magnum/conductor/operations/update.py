@@ -1,0 +1,128 @@
+"""Changing the number of a bay's nodes. Those that go are chosen and emptied before Heat hears of it."""
+
+from datetime import datetime, timedelta
+
+from magnum.common import clock
+from magnum.common.exception import BayUnreachable
+from magnum.common.states import Verb
+from magnum.conductor.job import Job
+from magnum.conductor.operations import common
+from magnum.conductor.steps import Again, Done, Plan, Step
+
+_REMOVED = "nodes_to_remove"
+_DRAIN_UNTIL = "drain_until"
+_DRAIN_PAUSE = 1.0
+_TRIES_OF_A_QUIET_BAY = 3
+
+
+def choose_nodes(job: Job) -> Done:
+    """Name the nodes that go: those with the fewest pods."""
+    workers = [node.name for node in job.outputs().nodes if node.role == "node"]
+    surplus = len(workers) - _wanted(job)
+    if surplus <= 0 or job.remembered(_REMOVED) is not None:
+        return Done("No node has to go." if surplus <= 0 else "The nodes that go are chosen.")
+    pods = _pods_per_node(job)
+    # A node that Kubernetes does not know goes first; of equals the youngest, which is named last.
+    youngest_first = workers[::-1]
+    chosen = sorted(youngest_first, key=lambda name: pods.get(name, -1))[:surplus]
+    job.remember(_REMOVED, chosen)
+    return Done(f"To be removed: {', '.join(chosen)}.")
+
+
+def drain_nodes(job: Job) -> Done | Again:
+    """Move the pods of those nodes away, for as long as the operator gives them."""
+    chosen = _chosen(job)
+    if not chosen:
+        return Done("No node has to be drained.")
+    try:
+        left = _drain_once(job, chosen)
+    except BayUnreachable as error:
+        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+            raise
+        return Done(f"The nodes could not be drained: {error.message}", warning=True)
+    if not left:
+        return Done(f"Drained: {', '.join(chosen)}.")
+    if clock.now() < _drain_until(job):
+        return Again(_DRAIN_PAUSE)
+    return Done(f"These pods go with their nodes: {'; '.join(left)}.", warning=True)
+
+
+def change_stack(job: Job) -> Done:
+    """Heat has been asked to change the stack, by this try or an earlier one."""
+    bay = job.bay
+    stack = job.stacks.find(job.stack_name)
+    if stack is not None and job.tag in stack.tags:
+        return Done("Heat changes the stack.", bay={"stack_id": stack.id})
+    wanted = job.wanted_stack(_wanted(job), tuple(_chosen(job)))
+    arguments = {"template": wanted.template, "files": dict(wanted.files), "parameters": dict(wanted.parameters)}
+    job.stacks.update(job.stack_name, bay.stack_id or "", arguments, job.tag, job.stack_timeout_minutes)
+    return Done("Heat changes the stack.")
+
+
+def forget_nodes(job: Job) -> Done:
+    """Kubernetes forgets the nodes that are gone, as Heat does not tell it."""
+    chosen = _chosen(job)
+    if not chosen:
+        return Done("No node is gone.")
+    try:
+        with job.tools.bays.open(job.bay) as running:
+            for name in chosen:
+                running.delete_node(name)
+    except BayUnreachable as error:
+        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+            raise
+        return Done(f"Kubernetes still knows {', '.join(chosen)}: {error.message}", warning=True)
+    return Done(f"Removed: {', '.join(chosen)}.")
+
+
+def _end(job: Job) -> None:
+    job.finish({"node_count": _wanted(job)}, f"The bay has {_wanted(job)} nodes.")
+
+
+def _wanted(job: Job) -> int:
+    return int(job.arguments.get("node_count", job.bay.node_count))
+
+
+def _chosen(job: Job) -> list[str]:
+    return list(job.remembered(_REMOVED) or ())
+
+
+def _pods_per_node(job: Job) -> dict[str, int]:
+    try:
+        with job.tools.bays.open(job.bay) as running:
+            return running.pods_per_node()
+    except BayUnreachable:
+        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+            raise
+        return {}
+
+
+def _drain_once(job: Job, names: list[str]) -> list[str]:
+    with job.tools.bays.open(job.bay) as running:
+        return [reason for name in names for reason in running.drain(name, 0)]
+
+
+def _drain_until(job: Job) -> datetime:
+    known = job.remembered(_DRAIN_UNTIL)
+    if known is None:
+        until = clock.now() + timedelta(seconds=job.tools.conf.bay.drain_timeout)
+        job.remember(_DRAIN_UNTIL, until.isoformat())
+        return until
+    return datetime.fromisoformat(known)
+
+
+PLAN = Plan(
+    verb=Verb.UPDATE,
+    steps=(
+        common.ENSURE_USER,
+        Step("choose_nodes", choose_nodes),
+        Step("drain", drain_nodes),
+        Step(common.STACK, change_stack),
+        common.WAIT_FOR_STACK,
+        common.READ_OUTPUTS,
+        Step("forget_nodes", forget_nodes),
+        common.REGISTER_NODES,
+    ),
+    end=_end,
+    on_failure=common.count_nodes,
+)

@@ -1,0 +1,76 @@
+"""Asking Heat for many stacks at once.
+
+An operation that waits for its stack holds no thread and is due again only now and then. What wakes it is this: all
+stacks that are waited for, asked for in one call where Heat lets Magnum see them all, else in one call per project with
+the user of one of its bays. It writes nothing about a bay: it only makes those operations due whose stack has settled
+or is gone, and the operation itself then looks closely.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from oslo_log import log
+
+from magnum.clients.errors import ServiceError
+from magnum.clients.heat import StackState
+from magnum.conductor.job import user_of
+from magnum.conductor.operations import WAITING
+from magnum.conductor.tools import Tools
+from magnum.db import models, operations
+
+LOG = log.getLogger(__name__)
+
+
+class StackPoll:
+    """The look at all stacks in progress."""
+
+    def __init__(self, tools: Tools, wake: Callable[[], None]) -> None:
+        self._tools = tools
+        self._wake = wake
+        self._silent = False
+
+    def poll(self) -> None:
+        """Look once."""
+        with self._tools.database.reader() as session:
+            bays = [bay for bay in operations.waiting_bays(session, WAITING) if bay.stack_id]
+        if not bays:
+            return
+        try:
+            settled = self._settled(bays)
+        except ServiceError as error:
+            if not self._silent:
+                LOG.warning("The stacks of %d bays cannot be watched: %s", len(bays), error.message)
+            self._silent = True
+            return
+        self._silent = False
+        if settled:
+            with self._tools.database.writer() as session:
+                operations.make_due(session, settled, WAITING)
+            self._wake()
+
+    def _settled(self, bays: Sequence[models.Bay]) -> list[str]:
+        seen = self._of_all(bays)
+        hidden = defaultdict(list)
+        for bay in bays:
+            if bay.stack_id not in seen:
+                hidden[bay.project_id].append(bay)
+        for of_project in hidden.values():
+            seen |= self._of_project(of_project)
+        return [bay.uuid for bay in bays if _is_settled(seen.get(bay.stack_id or ""))]
+
+    def _of_all(self, bays: Iterable[models.Bay]) -> dict[str, StackState]:
+        return self._tools.cloud.all_stacks().states([bay.stack_id or "" for bay in bays])
+
+    def _of_project(self, bays: Sequence[models.Bay]) -> dict[str, StackState]:
+        user = next((user_of(self._tools, bay) for bay in bays if bay.trustee_user_id), None)
+        if user is None:
+            return {}
+        try:
+            return self._tools.cloud.stacks(user).states([bay.stack_id or "" for bay in bays])
+        except ServiceError as error:
+            LOG.debug("Stacks of project %s: %s", user.project_id, error.message)
+            return {}
+
+
+def _is_settled(stack: StackState | None) -> bool:
+    return stack is None or stack.settled

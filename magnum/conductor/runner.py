@@ -1,0 +1,185 @@
+"""One turn at an operation: its steps in order, as far as they go now.
+
+After each step what it did is written with the step's name, the story's line and the time it took, all behind the
+fence. A turn ends when the operation ends, when a step has to be called again later, when something that may pass went
+wrong (the next turn comes after a pause that doubles), when the process is to stop, or when the operation is lost.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from oslo_log import log
+
+from magnum.clients.errors import Permanent, ServiceError, Transient
+from magnum.common import clock, states
+from magnum.common.exception import MagnumError, Unavailable
+from magnum.common.states import OperationState
+from magnum.conductor import faults
+from magnum.conductor.job import Job, load_bay
+from magnum.conductor.operations import PLANS
+from magnum.conductor.steps import Again, Done, Step, StepFailed
+from magnum.conductor.tools import Tools
+from magnum.db import operations
+from magnum.db.operations import Claim, Event, LeaseLost, Progress
+
+LOG = log.getLogger(__name__)
+
+_LONGEST_PAUSE = 60.0
+_WAITING_SINCE = "waiting_since"
+
+
+class Runner:
+    """Takes turns at operations; any number of threads may use it at once."""
+
+    def __init__(self, tools: Tools, lease: timedelta, stopping: Callable[[], bool]) -> None:
+        self._tools = tools
+        self._lease = lease
+        self._stopping = stopping
+
+    def run(self, claim: Claim) -> datetime | None:
+        """Take a turn; answers when the next is due, None if the operation has ended or is another's."""
+        try:
+            return _Turn(self._tools, self._lease, claim).go(self._stopping)
+        except LeaseLost:
+            LOG.info("Operation %s (%s of bay %s) has gone to another.", claim.uuid, claim.verb, claim.bay_uuid)
+            with self._tools.database.writer() as session:
+                operations.release(session, claim)
+            return None
+
+
+@dataclass
+class _Turn:
+    tools: Tools
+    lease: timedelta
+    claim: Claim
+
+    def go(self, stopping: Callable[[], bool]) -> datetime | None:
+        job = Job(self.tools, self.claim, load_bay(self.tools, self.claim.bay_uuid))
+        plan = PLANS[self.claim.verb]
+        for step in plan.after(self.claim.step):
+            if job.past_deadline:
+                return self._fail(job, step, _too_late(job, step)).due_at
+            if stopping():
+                return self._put_back(job, clock.now(), Progress()).due_at
+            pause = self._take(job, step)
+            if pause is not None:
+                return pause.due_at
+        plan.end(job)
+        LOG.info("Operation %s (%s of bay %s) is done.", self.claim.uuid, self.claim.verb, self.claim.bay_uuid)
+        return None
+
+    def _take(self, job: Job, step: Step) -> "_Pause | None":
+        """Do a step; answers None when the next can follow at once."""
+        started = time.monotonic()
+        try:
+            outcome = step.run(job)
+        except (Transient, Unavailable) as error:
+            return self._retry(job, step, error)
+        except StepFailed as error:
+            return self._fail(job, step, error)
+        except Permanent as error:
+            return self._fail(job, step, StepFailed(faults.plain(error.message)))
+        except MagnumError as error:
+            return self._fail(job, step, StepFailed(error.message))
+        except LeaseLost:
+            raise
+        except Exception:  # whatever it is, the tenant gets an end and the operator its cause
+            LOG.exception("Step %s of operation %s failed.", step.name, self.claim.uuid)
+            return self._fail(job, step, StepFailed(_internal(self.claim)))
+        if isinstance(outcome, Again):
+            return self._wait(job, outcome)
+        self._finish_step(job, step, outcome, time.monotonic() - started)
+        return None
+
+    def _finish_step(self, job: Job, step: Step, done: Done, seconds: float) -> None:
+        since = job.remembered(_WAITING_SINCE)
+        if since is not None:
+            seconds = (clock.now() - datetime.fromisoformat(since)).total_seconds()
+        operation: dict[str, Any] = {"step": step.name, "attempts": 0, "lease_until": clock.now() + self.lease}
+        if since is not None:
+            operation |= job.remembering({_WAITING_SINCE: None})
+        bay = dict(done.bay)
+        if job.attempts:
+            bay["status_reason"] = None
+        level = "warning" if done.warning else "info"
+        event = Event(done.text, level, step.name, round(seconds, 3))
+        job.write(Progress(bay=bay, events=[event], operation=operation))
+        job.attempts = 0
+
+    def _wait(self, job: Job, again: Again) -> "_Pause":
+        operation: dict[str, Any] = {"attempts": 0}
+        if job.remembered(_WAITING_SINCE) is None:
+            operation |= job.remembering({_WAITING_SINCE: clock.now().isoformat()})
+        bay = {"status_reason": None} if job.attempts else {}
+        due_at = clock.now() + timedelta(seconds=again.seconds)
+        return self._put_back(job, due_at, Progress(bay=bay, operation=operation))
+
+    def _retry(self, job: Job, step: Step, error: ServiceError | MagnumError) -> "_Pause":
+        attempts = job.attempts + 1
+        if isinstance(error, Transient) and error.tries is not None and attempts >= error.tries:
+            return self._fail(job, step, StepFailed(f"{error.message} It was tried {attempts} times."))
+        pause = _pause(attempts)
+        LOG.warning("Step %s of operation %s: %s Again in %.1f s.", step.name, self.claim.uuid, error.message, pause)
+        text = f"{error.message} Trying again."
+        events = [Event(text, "warning", step.name)] if attempts == 1 or error.message not in _reason(job) else []
+        progress = Progress(bay={"status_reason": text}, events=events, operation={"attempts": attempts})
+        return self._put_back(job, clock.now() + timedelta(seconds=pause), progress)
+
+    def _put_back(self, job: Job, due_at: datetime, progress: Progress) -> "_Pause":
+        due_at = job.not_after_deadline(due_at)
+        with self.tools.database.writer() as session:
+            operations.put_back(session, self.claim, due_at, progress)
+        return _Pause(due_at)
+
+    def _fail(self, job: Job, step: Step, failed: StepFailed) -> "_Pause":
+        verb = self.claim.verb
+        LOG.warning("Operation %s (%s of bay %s) failed: %s", self.claim.uuid, verb, self.claim.bay_uuid, failed.reason)
+        values = {
+            **self._truth(job),
+            "status": states.FAILED[verb],
+            "status_reason": failed.reason,
+            "faults": failed.faults,
+        }
+        event = Event(failed.reason, "error", step.name)
+        with self.tools.database.writer() as session:
+            operations.finish(session, self.claim, OperationState.FAILED, Progress(bay=values, events=[event]))
+        return _Pause(None)
+
+    def _truth(self, job: Job) -> dict[str, Any]:
+        try:
+            return dict(PLANS[self.claim.verb].on_failure(job))
+        except LeaseLost:
+            raise
+        except Exception:  # a failure is told, whatever else is broken
+            LOG.exception("What is left of bay %s after a failed %s is not known.", job.bay.uuid, self.claim.verb)
+            return {}
+
+
+@dataclass(frozen=True)
+class _Pause:
+    """The turn is over; the next is due then, if there is one."""
+
+    due_at: datetime | None
+
+
+def _pause(attempts: int) -> float:
+    return min(2.0 ** (attempts - 1), _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def _reason(job: Job) -> str:
+    return job.bay.status_reason or ""
+
+
+def _too_late(job: Job, step: Step) -> StepFailed:
+    minutes = round((clock.now() - job.claim.created_at).total_seconds() / 60)
+    last = f" The last problem was: {_reason(job)}" if _reason(job) else ""
+    verb = str(job.claim.verb).capitalize()
+    return StepFailed(f"{verb} did not end in its time, and was given up after {minutes} minutes at {step.name}.{last}")
+
+
+def _internal(claim: Claim) -> str:
+    return f"Internal error. The operator finds its cause under the request id {claim.request_id}."

@@ -1,0 +1,73 @@
+"""A conductor: the sweep, the poll of stacks, the calls of the API and a heartbeat, started and stopped together."""
+
+import os
+import secrets
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log
+from sqlalchemy import select
+
+from magnum.clients.cloud import Cloud
+from magnum.common import clock, rpc
+from magnum.conductor.endpoints import ConductorEndpoint
+from magnum.conductor.polling import StackPoll
+from magnum.conductor.sweep import Sweep
+from magnum.conductor.threads import Periodic
+from magnum.conductor.tools import Tools, make_tools
+from magnum.conductor.workloads import Workloads
+from magnum.db import models
+from magnum.db.session import Database
+from magnum.drivers.base import load_drivers
+
+LOG = log.getLogger(__name__)
+
+BINARY = "magnum-conductor"
+_STOP_SECONDS = 20.0
+_THREAD_SECONDS = 2.0
+
+
+class Conductor:
+    """All that a conductor does, in threads of this process.
+
+    :param tools: what to work with; the real ones where not given
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, database: Database, bus: Any, tools: Tools | None = None) -> None:
+        self._conf = conf
+        self._database = database
+        self._tools = tools or make_tools(conf, database, Cloud(conf), load_drivers())
+        self._sweep = Sweep(self._tools, f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}")
+        poll = StackPoll(self._tools, self._sweep.wake)
+        self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
+        self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
+        self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, Workloads(self._tools))])
+
+    def start(self) -> None:
+        """Start working."""
+        self._sweep.start()
+        self._poll.start()
+        self._heartbeat.start()
+        self._server.start()
+        LOG.info("The conductor on %s works.", self._conf.host)
+
+    def stop(self) -> None:
+        """Take no more work, finish or hand over what runs, and end within half a minute."""
+        self._server.stop()
+        self._sweep.stop(_STOP_SECONDS)
+        self._poll.stop(_THREAD_SECONDS)
+        self._heartbeat.stop(_THREAD_SECONDS)
+        self._server.wait()
+        LOG.info("The conductor on %s has stopped.", self._conf.host)
+
+    def _beat(self) -> None:
+        with self._database.writer() as session:
+            query = select(models.MagnumService).where(
+                models.MagnumService.host == self._conf.host, models.MagnumService.binary == BINARY
+            )
+            row = session.scalars(query).one_or_none()
+            if row is None:
+                row = models.MagnumService(host=self._conf.host, binary=BINARY, report_count=0)
+                session.add(row)
+            row.report_count += 1
+            row.last_seen_up = clock.now()

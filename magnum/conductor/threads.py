@@ -1,0 +1,35 @@
+"""Something done again and again in a thread of its own until it is stopped."""
+
+import threading
+from collections.abc import Callable
+
+from oslo_log import log
+
+LOG = log.getLogger(__name__)
+
+
+class Periodic:
+    """Calls a function every so many seconds, the first time at once."""
+
+    def __init__(self, name: str, seconds: float, function: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._function = function
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Let no further call begin, and wait for one that runs for at most that many seconds."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._function()
+            except Exception:  # the database may be away for a while; the thread must outlive that
+                LOG.exception("%s failed and is tried again.", self._thread.name)
+            self._stopped.wait(self._seconds)
