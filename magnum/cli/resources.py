@@ -130,7 +130,7 @@ def _workload(name: str, title: str, collection: str, columns: tuple[str, ...], 
         name=name,
         title=title,
         collection=collection,
-        columns=("uuid", "name", "bay_uuid", *columns),
+        columns=("uuid", "name", "bay_uuid", "status", *columns),
         examples={
             "create": f"--bay web --manifest {example}.yaml",
             "show": f"{example} --bay web",
@@ -143,7 +143,7 @@ def _workload(name: str, title: str, collection: str, columns: tuple[str, ...], 
     )
 
 
-POD = _workload("pod", "pod", "pods", ("status", "host"), "redis")
+POD = _workload("pod", "pod", "pods", ("host",), "redis")
 RC = _workload("rc", "replication controller", "rcs", ("replicas", "images"), "frontend")
 COE_SERVICE = _workload("coe-service", "service", "services", ("ip", "ports"), "frontend")
 

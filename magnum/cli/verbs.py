@@ -53,8 +53,6 @@ class _OfResource(Verb):
 class List(_OfResource, ListVerb):
     """Show all of them, or those of one bay."""
 
-    need_sort_by_cliff = True
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Options of a list."""
         parser = super().get_parser(prog_name)

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 from magnum.cli.client import Client, Row
 from magnum.cli.errors import EndedInFailureError, NotReachedError, RefusedError
@@ -58,16 +58,16 @@ class BayWait:
 
     def _until_settled(self, bay: Row) -> Row | None:
         """The bay when nothing is in progress any more; None when there is no such bay."""
-        begun = self._clock()
+        begun, story = self._clock(), _Story(self._client, bay["uuid"])
         try:
             while True:
                 row = self._look(bay["uuid"])
                 if row is None:
                     return None
-                status = row.get("status") or "waiting"
-                elapsed = self._clock() - begun
-                self._progress.show(elapsed, _name(row), status, self._step(bay["uuid"]))
-                if status != "waiting" and not status.endswith("_IN_PROGRESS"):
+                status = str(row.get("status"))
+                for step in story.news():
+                    self._progress.show(self._clock() - begun, f"{_name(row)} {status}  {step}".rstrip())
+                if not status.endswith("_IN_PROGRESS"):
                     return row
                 self._sleep(POLL_SECONDS)
         except KeyboardInterrupt:
@@ -96,14 +96,30 @@ class BayWait:
             self._progress.note(f"The API is away, asking again: {away}")
             self._sleep(POLL_SECONDS)
 
-    def _step(self, uuid: str) -> str:
-        """What the bay's events say last. They are a help in reading the status: without them waiting goes on."""
+
+class _Story:
+    """The bay's events as they come in. They are a help in reading its status: without them waiting goes on."""
+
+    def __init__(self, client: Client, uuid: str) -> None:
+        self._client = client
+        self._uuid = uuid
+        self._marker: Any = None
+        self._last = ""
+
+    def news(self) -> list[str]:
+        """What happened since it was asked last, and where nothing did, what happened last."""
+        first, found = self._marker is None, self._ask()
+        if found:
+            self._marker, self._last = found[-1]["id"], _told(found[-1])
+        # at first there is all that ever happened to the bay; what matters of that is the end
+        return [self._last] if first or not found else [_told(event) for event in found]
+
+    def _ask(self) -> list[Row]:
+        params = {} if self._marker is None else {"marker": self._marker}
         try:
-            page = self._client.get("bays", uuid, "events", params={"sort_dir": "desc", "limit": 1})
+            return list(self._client.list("bays", self._uuid, "events", key="events", params=params))
         except (RefusedError, NotReachedError):
-            return ""
-        events = page.get("events") or [{}]
-        return clean_line(str(events[0].get("text") or ""))
+            return []
 
 
 class _Progress:
@@ -116,9 +132,8 @@ class _Progress:
         self._open = False
         self._said = ""
 
-    def show(self, elapsed: float, name: str, status: str, step: str) -> None:
+    def show(self, elapsed: float, text: str) -> None:
         """Show the state of things; elsewhere than on a terminal only when it is a new one."""
-        text = f"{name} {status}" + (f"  {step}" if step else "")
         line = f"{_minutes(elapsed)}  {text}"
         if self._quiet or (text == self._said and not self._live):
             return
@@ -158,6 +173,10 @@ def _raise_if_failed(bay: Row) -> None:
 
 def _name(bay: Row) -> str:
     return clean_line(str(bay.get("name") or bay["uuid"]))
+
+
+def _told(event: Row) -> str:
+    return clean_line(str(event.get("text") or event.get("step") or ""))
 
 
 def _minutes(seconds: float) -> str:

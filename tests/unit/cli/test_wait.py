@@ -31,7 +31,7 @@ def _statuses(*answers: Any) -> Callable[[Seen], Answer]:
 
 
 def _step(cloud: StubCloud, text: str) -> None:
-    cloud.on("GET /v1/bays/u1/events", 200, {"events": [{"text": text}]})
+    cloud.on("GET /v1/bays/u1/events", 200, {"events": [{"id": 1, "text": text}]})
 
 
 def test_create_waits_for_the_end(magnum: Run, cloud: StubCloud) -> None:
@@ -44,6 +44,26 @@ def test_create_waits_for_the_end(magnum: Run, cloud: StubCloud) -> None:
     assert ran.err.splitlines() == [
         "0:00  web CREATE_IN_PROGRESS  Heat builds the stack",
         "0:00  web CREATE_COMPLETE  Heat builds the stack",
+    ]
+
+
+def test_each_event_is_told_once_and_the_past_not_at_all(magnum: Run, cloud: StubCloud) -> None:
+    story = ["made long ago", "asked to grow", "node 2 is asked for", "node 2 is ready"]
+
+    def events(seen: Seen) -> Answer:
+        marker = int(seen.params.get("marker", "0"))
+        known = 2 if not marker else 4
+        return 200, {"events": [{"id": i + 1, "text": story[i]} for i in range(marker, known)]}
+
+    cloud.on("PATCH /v1/bays/web", 200, ROW)
+    cloud.handlers["GET /v1/bays/u1"] = _statuses("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")
+    cloud.handlers["GET /v1/bays/u1/events"] = events
+    ran = magnum("bay-update", "web", "replace", "node_count=2", "--wait")
+    assert [line.partition("  ")[2] for line in ran.err.splitlines()] == [
+        "web UPDATE_IN_PROGRESS  asked to grow",
+        "web UPDATE_IN_PROGRESS  node 2 is asked for",
+        "web UPDATE_IN_PROGRESS  node 2 is ready",
+        "web UPDATE_COMPLETE  node 2 is ready",
     ]
 
 
@@ -139,7 +159,7 @@ class _Answers(Client):
 
     def get(self, *path: str, **_: Any) -> dict[str, Any]:
         if path[-1] == "events":
-            return {"events": [{"text": "a step whose\ntext is far too long for a line of this terminal"}]}
+            return {"events": [{"id": 1, "text": "a step whose\ntext is far too long for a line of this terminal"}]}
         return ROW | {"status": next(self._statuses)}
 
 
