@@ -18,6 +18,8 @@ from magnum.common import exception  # noqa: E402
 from magnum.common.context import RequestContext  # noqa: E402
 
 NAMESPACE_VERSION = "1.0"
+IN_MEMORY = "fake://"
+"""URL of a bus within one process."""
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -30,9 +32,9 @@ class ContextSerializer(messaging.NoOpSerializer):
         return RequestContext.from_message(context)
 
 
-def transport(conf: cfg.ConfigOpts) -> Any:
-    """The transport of the configuration (``transport_url``)."""
-    return messaging.get_rpc_transport(conf, allowed_remote_exmods=[exception.__name__])
+def transport(conf: cfg.ConfigOpts, url: str | None = None) -> Any:
+    """A transport: that of the configuration (``transport_url``), unless another is named."""
+    return messaging.get_rpc_transport(conf, url=url, allowed_remote_exmods=[exception.__name__])
 
 
 def server(conf: cfg.ConfigOpts, bus: Any, endpoints: list[object]) -> Any:

@@ -1,0 +1,134 @@
+"""A request as a handler gets it, what a handler answers, and what all handlers share."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+from oslo_config import cfg
+from oslo_policy import policy
+from webob import Request
+
+from magnum.api import body
+from magnum.api.errors import Unauthorized
+from magnum.certificates.authority import Authority
+from magnum.certificates.bootstrap import BootstrapIdentity
+from magnum.clients.nova import KeyPairs
+from magnum.common.context import RequestContext
+from magnum.common.exception import Forbidden, Invalid
+from magnum.common.rpc import ConductorClient
+from magnum.db.session import Database
+from magnum.drivers.base import BayDriver
+
+CONTEXT = "magnum.context"
+BOOTSTRAP = "magnum.bootstrap_identity"
+_MOST_PARAMETERS = 100
+
+
+@dataclass(frozen=True)
+class Services:
+    """What handlers work with; one for the process, safe to share between threads."""
+
+    conf: cfg.ConfigOpts
+    database: Database
+    conductor: ConductorClient
+    enforcer: policy.Enforcer
+    authority: Authority
+    key_pairs: KeyPairs
+    drivers: Sequence[BayDriver]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back; no body at all where it is None."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Call:
+    """One request."""
+
+    def __init__(self, services: Services, request: Request, arguments: Mapping[str, str]) -> None:
+        self.services = services
+        self.request = request
+        self.arguments = arguments
+
+    @property
+    def context(self) -> RequestContext:
+        """Who asks, with a Keystone token for a project.
+
+        :raises Unauthorized: nobody who has one
+        """
+        context: RequestContext | None = self.request.environ.get(CONTEXT)
+        if context is None:
+            raise Unauthorized("The request you have made requires authentication.")
+        if not context.project_id:
+            raise Forbidden("The token is not for a project. Get one with the scope of the project you mean.")
+        return context
+
+    @property
+    def node(self) -> BootstrapIdentity | None:
+        """The node that asks with its bootstrap token, if it is one."""
+        identity: BootstrapIdentity | None = self.request.environ.get(BOOTSTRAP)
+        return identity
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """What stands behind the question mark; the last value of each name."""
+        text = self.request.environ.get("QUERY_STRING", "")
+        try:
+            values = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
+        except ValueError as error:
+            raise Invalid("The query of the request is not valid UTF-8, or has too many parts.") from error
+        for value in values.values():
+            body.check_text(value)
+        return values
+
+    def check_query(self, *known: str) -> None:
+        """Refuse what nobody would look at.
+
+        :raises Invalid: the query has another key
+        """
+        problems = [f'Unknown argument: "{name[:80]}".' for name in self.query if name not in known]
+        if problems:
+            raise Invalid(problems)
+
+    def json(self) -> Any:
+        """The document that was sent, None where there is none."""
+        return body.read_json(self.request, self.services.conf.api.max_body_size)
+
+    def document(self, argument: str) -> dict[str, Any]:
+        """The object that was sent.
+
+        :param argument: what it is, for the one who forgot it
+        """
+        document = self.json()
+        if document is None:
+            raise Invalid(f'Missing argument: "{argument}": the body of the request is empty.')
+        if not isinstance(document, dict):
+            raise Invalid(f"The body of the request should be a JSON object with the fields of the {argument}.")
+        return document
+
+    def allow(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
+        """Let policy decide.
+
+        :param target: the object it is about; left out for what will be the requester's own
+        :raises Forbidden: policy says no
+        """
+        about = target or {"project_id": self.context.project_id, "user_id": self.context.user_id}
+        if not self.services.enforcer.enforce(rule, dict(about), self.context):
+            raise Forbidden(f"Policy doesn't allow {rule} to be performed.")
+
+    @property
+    def host_url(self) -> str:
+        """Where this API is, as the requester reached it."""
+        return str(self.request.host_url)
+
+
+def dump(answer: Any) -> bytes:
+    """The bytes of a body."""
+    return json.dumps(answer).encode()

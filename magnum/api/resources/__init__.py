@@ -1,0 +1,1 @@
+"""What each resource has of its own."""

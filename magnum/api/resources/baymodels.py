@@ -1,0 +1,160 @@
+"""Baymodels: kinds of bays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from wsme import types as wtypes
+
+from magnum.api.call import Call, Services
+from magnum.api.controller import DATES, Fields, ResourceController
+from magnum.api.types import Boolean, Choice, IPv4, Labels, Text, Uuid, Whole
+from magnum.common.exception import Invalid
+from magnum.db import models, resources
+from magnum.drivers.base import BayDriver, find_driver
+
+_COES = ("kubernetes", "swarm", "mesos")
+_LARGEST_VOLUME = 2**20
+_LONGEST_KEY = 16384
+
+
+class BayModelInput(wtypes.Base):
+    """What may be said of a baymodel."""
+
+    uuid = Uuid()
+    name = Text(255)
+    coe = wtypes.wsattr(Choice(*_COES), mandatory=True)
+    image_id = wtypes.wsattr(Text(255), mandatory=True)
+    flavor_id = Text(255)
+    master_flavor_id = Text(255)
+    keypair_id = Text(255)
+    external_network_id = Text(255)
+    fixed_network = Text(255)
+    dns_nameserver = IPv4()
+    apiserver_port = Whole(1024, 65535)
+    docker_volume_size = Whole(1, _LARGEST_VOLUME)
+    ssh_authorized_key = Text(_LONGEST_KEY)
+    network_driver = Text(255)
+    volume_driver = Text(255)
+    http_proxy = Text(255)
+    https_proxy = Text(255)
+    no_proxy = Text(255)
+    labels = Labels()
+    registry_enabled = Boolean()
+    tls_disabled = Boolean()
+    public = Boolean()
+    server_type = Text(255)
+    links = wtypes.wsattr(wtypes.text, readonly=True)
+    created_at = wtypes.wsattr(wtypes.text, readonly=True)
+    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+
+
+class BayModels(ResourceController[models.BayModel]):
+    """Baymodels. What a bay was made of does not change while there is such a bay."""
+
+    noun = "baymodel"
+    plural = "baymodels"
+    model = models.BayModel
+    input_type = BayModelInput
+    short = ("uuid", "name", "image_id", "apiserver_port", "coe")
+    full = (
+        "uuid",
+        "name",
+        "coe",
+        "image_id",
+        "flavor_id",
+        "master_flavor_id",
+        "keypair_id",
+        "external_network_id",
+        "fixed_network",
+        "dns_nameserver",
+        "apiserver_port",
+        "docker_volume_size",
+        "ssh_authorized_key",
+        "cluster_distro",
+        "network_driver",
+        "volume_driver",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "labels",
+        "registry_enabled",
+        "tls_disabled",
+        "public",
+        "server_type",
+        *DATES,
+    )
+    defaults: ClassVar[Fields] = {
+        "labels": {},
+        "registry_enabled": False,
+        "tls_disabled": False,
+        "public": False,
+        "server_type": "vm",
+    }
+    ignored_parameters = ("baymodel_uuid",)
+
+    def target(self, row: models.BayModel) -> Fields:
+        return {**super().target(row), "public": row.public}
+
+    def checked(self, call: Call, values: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+        if values.get("coe") == "kubernetes" and not values.get("network_driver"):
+            values = {**values, "network_driver": call.services.conf.baymodel.kubernetes_default_network_driver}
+        return super().checked(call, values, problems)
+
+    def problems(self, call: Call, values: Fields) -> Sequence[str]:
+        if "coe" not in values or "server_type" not in values:
+            return ()
+        try:
+            driver = driver_of(call.services, values)
+        except Invalid as error:
+            return error.problems
+        return [
+            *driver.labels.validate(values.get("labels", {})),
+            *_choice("network_driver", values, _network_drivers(call.services, driver)),
+            *_choice("volume_driver", values, driver.volume_drivers),
+        ]
+
+    def store(self, call: Call, values: dict[str, Any]) -> models.BayModel:
+        if values["public"]:
+            call.allow("baymodel:publish")
+        return super().store(call, values)
+
+    def change(self, call: Call, row: models.BayModel, changed: Fields) -> models.BayModel:
+        if changed.get("public"):
+            call.allow("baymodel:publish", self.target(row))
+        with call.services.database.writer() as session:
+            _refuse_if_in_use(session, row)
+            resources.change(session, call.context, self.model, row.uuid, changed)
+            return resources.find(session, call.context, self.model, row.uuid)
+
+    def remove(self, call: Call, row: models.BayModel) -> None:
+        with call.services.database.writer() as session:
+            _refuse_if_in_use(session, row)
+            resources.remove(session, call.context, self.model, row.uuid)
+
+
+def driver_of(services: Services, baymodel: Mapping[str, Any]) -> BayDriver:
+    """The driver of bays of this baymodel.
+
+    :raises Invalid: there is none
+    """
+    return find_driver(
+        baymodel["server_type"], baymodel.get("cluster_distro"), baymodel["coe"], drivers=services.drivers
+    )
+
+
+def _refuse_if_in_use(session: Any, row: models.BayModel) -> None:
+    if resources.baymodel_in_use(session, row.uuid):
+        raise Invalid(f"Baymodel {row.uuid} is referenced by one or multiple bays.")
+
+
+def _network_drivers(services: Services, driver: BayDriver) -> Sequence[str]:
+    allowed = services.conf.baymodel.kubernetes_allowed_network_drivers
+    return [name for name in driver.network_drivers if "all" in allowed or name in allowed]
+
+
+def _choice(field: str, values: Fields, known: Sequence[str]) -> list[str]:
+    given = values.get(field)
+    if given is None or given in known:
+        return []
+    kinds = ", ".join(known) or "none: leave it out"
+    return [f"{field} {given!r} is not supported by bays of coe {values['coe']}. Known are {kinds}."]

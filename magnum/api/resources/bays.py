@@ -1,0 +1,177 @@
+"""Bays: clusters. A change is accepted here, in one transaction, and carried out by a conductor."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from wsme import types as wtypes
+
+from magnum.api import cloud, paging, patch, types, views
+from magnum.api.call import Answer, Call
+from magnum.api.controller import DATES, Fields, ResourceController
+from magnum.api.resources.baymodels import BayModels, driver_of
+from magnum.api.types import HttpUrl, Text, Whole
+from magnum.common.exception import Conflict, Invalid, NotFound
+from magnum.common.idents import is_uuid, new_uuid
+from magnum.common.states import Verb
+from magnum.db import models, operations, resources
+
+_MOST_NODES = 10000
+_MOST_MASTERS = 100
+_LONGEST_MINUTES = 525600
+_SNAPSHOT = ("project_id", "user_id", *(name for name in BayModels.full if name not in DATES))
+
+
+class BayInput(wtypes.Base):
+    """What may be said of a bay. Its uuid is Magnum's to choose; one that is sent is ignored, as it always was."""
+
+    name = Text(255)
+    baymodel_id = wtypes.wsattr(Text(255), mandatory=True)
+    node_count = Whole(1, _MOST_NODES)
+    master_count = Whole(1, _MOST_MASTERS)
+    bay_create_timeout = Whole(0, _LONGEST_MINUTES)
+    discovery_url = HttpUrl()
+    links = wtypes.wsattr(wtypes.text, readonly=True)
+    created_at = wtypes.wsattr(wtypes.text, readonly=True)
+    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+    api_address = wtypes.wsattr(wtypes.text, readonly=True)
+    node_addresses = wtypes.wsattr(wtypes.text, readonly=True)
+    master_addresses = wtypes.wsattr(wtypes.text, readonly=True)
+    stack_id = wtypes.wsattr(wtypes.text, readonly=True)
+
+
+class Bays(ResourceController[models.Bay]):
+    """Bays, and their story."""
+
+    noun = "bay"
+    plural = "bays"
+    model = models.Bay
+    input_type = BayInput
+    short = ("uuid", "name", "baymodel_id", "node_count", "master_count", "bay_create_timeout", "status")
+    full = (
+        *short,
+        "status_reason",
+        "discovery_url",
+        "api_address",
+        "coe_version",
+        "node_addresses",
+        "master_addresses",
+        "stack_id",
+        "faults",
+        *DATES,
+    )
+    defaults: ClassVar[Fields] = {"node_count": 1, "master_count": 1}
+    internal = ("api_address", "node_addresses", "master_addresses", "stack_id", "faults", "coe_version")
+    ignored_parameters = ("bay_uuid",)
+
+    def events(self, call: Call) -> Answer:
+        """The story of a bay, oldest first, page by page; by uuid also of one that is gone."""
+        call.allow("bay:get")
+        call.check_query("limit", "marker")
+        limit, after = _read_event_page(call)
+        bay_uuid = self._uuid(call, call.arguments["ident"])
+        with call.services.database.reader() as session:
+            rows = operations.events(session, call.context, bay_uuid, after, limit)
+            if not rows and not after:
+                resources.find(session, call.context, models.Bay, bay_uuid)
+        body: dict[str, Any] = {"events": [_event(row) for row in rows]}
+        if len(rows) == limit:
+            query = f"limit={limit}&marker={rows[-1].id}"
+            body["next"] = f"{call.host_url}/v1/bays/{bay_uuid}/events?{query}"
+        return Answer(body)
+
+    def store(self, call: Call, values: dict[str, Any]) -> models.Bay:
+        baymodel = _snapshot(_find_baymodel(call, values["baymodel_id"]))
+        problems = driver_of(call.services, baymodel).validate(baymodel)
+        if problems:
+            raise Invalid(problems)
+        if values.get("bay_create_timeout") is None:
+            values["bay_create_timeout"] = call.services.conf.bay.create_timeout
+        bay = models.Bay(
+            **values | {"baymodel_id": baymodel["uuid"]},
+            uuid=new_uuid(),
+            baymodel=baymodel,
+            ssh_authorized_keys=cloud.public_keys(call, baymodel["keypair_id"]),
+        )
+        with call.services.database.writer() as session:
+            operations.accept_create(session, call.context, bay, {}, _limit(bay))
+        call.services.conductor.operation_queued(call.context, bay.uuid)
+        return bay
+
+    def patched(self, call: Call, row: models.Bay, document: Any) -> models.Bay:
+        before = {name: getattr(row, name) for name in self.patchable()}
+        after = patch.apply(document, before, internal=self.internal, mandatory=self.mandatory())
+        problems: list[str] = []
+        given = types.read(BayInput, after, problems)
+        if problems:
+            raise Invalid(problems)
+        values = {**dict.fromkeys(before), **self.defaults, **given}
+        changed = [name for name, value in values.items() if value != before[name]]
+        others = [name for name in changed if name != "node_count"]
+        if others:
+            raise Invalid(f"cannot change bay property(ies) {', '.join(others)}. Only node_count can be changed.")
+        return self._scale(call, row, values["node_count"]) if changed else row
+
+    def remove(self, call: Call, row: models.Bay) -> None:
+        timeout = timedelta(minutes=call.services.conf.bay.delete_timeout)
+        with call.services.database.writer() as session:
+            current = resources.find(session, call.context, models.Bay, row.uuid)
+            operations.accept(session, call.context, current, Verb.DELETE, {}, timeout)
+        call.services.conductor.operation_queued(call.context, row.uuid)
+
+    def _scale(self, call: Call, row: models.Bay, node_count: int) -> models.Bay:
+        with call.services.database.writer() as session:
+            current = resources.find(session, call.context, models.Bay, row.uuid)
+            operations.accept(session, call.context, current, Verb.UPDATE, {"node_count": node_count}, _limit(current))
+            session.refresh(current)
+        call.services.conductor.operation_queued(call.context, row.uuid)
+        return current
+
+    def _uuid(self, call: Call, ident: str) -> str:
+        return ident if is_uuid(ident) else self.find(call).uuid
+
+
+def find_parent(call: Call, ident: str) -> models.Bay:
+    """The bay that a body names.
+
+    :raises Invalid: there is none; the path of the request is right, so this is not a 404
+    """
+    with call.services.database.reader() as session:
+        try:
+            return resources.find(session, call.context, models.Bay, ident)
+        except NotFound as error:
+            raise Invalid(f"bay_uuid: {error.message} Name a bay by its uuid or name.") from error
+
+
+def _find_baymodel(call: Call, ident: str) -> models.BayModel:
+    with call.services.database.reader() as session:
+        try:
+            return resources.find(session, call.context, models.BayModel, ident)
+        except NotFound as error:
+            raise Invalid(f"baymodel_id: {error.message} Name a baymodel by its uuid or name.") from error
+        except Conflict as error:
+            raise Conflict(f"baymodel_id: {error.message}") from error
+
+
+def _snapshot(row: models.BayModel) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _SNAPSHOT}
+
+
+def _limit(bay: models.Bay) -> timedelta | None:
+    return timedelta(minutes=bay.bay_create_timeout) if bay.bay_create_timeout else None
+
+
+def _read_event_page(call: Call) -> tuple[int, int]:
+    problems: list[str] = []
+    limit = paging.read_limit(call.query, call.services.conf.api.max_limit, problems)
+    marker = call.query.get("marker", "0")
+    if not marker.isascii() or not marker.isdigit() or len(marker) > 18:
+        problems.append(f"Expected the id of an event as the marker but received {types.shown(marker)}.")
+    if problems:
+        raise Invalid(problems)
+    return limit, int(marker)
+
+
+def _event(row: models.BayEvent) -> Mapping[str, Any]:
+    names: Sequence[str] = ("id", "level", "verb", "step", "text", "request_id", "duration")
+    return {"created_at": views.timestamp(row.created_at), **{name: getattr(row, name) for name in names}}

@@ -1,0 +1,105 @@
+"""Certificates: a bay's CA, and what it signs. Asked for by tenants, and by nodes with their bootstrap token.
+
+A node is answered for its own bay only, and only what it needs to join it; the keys of the control plane go to masters.
+"""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+from wsme import types as wtypes
+
+from magnum.api import types, views
+from magnum.api.call import Answer, Call, Services
+from magnum.api.resources.bays import find_parent
+from magnum.api.types import Text
+from magnum.certificates.bootstrap import BootstrapIdentity, Role
+from magnum.common.context import service_context
+from magnum.common.exception import Forbidden, Invalid
+from magnum.db import models, resources
+
+_LONGEST_CSR = 65536
+
+
+class CertificateInput(wtypes.Base):
+    """A request to sign; a bay may be called a cluster, as later clients do."""
+
+    bay_uuid = Text(255)
+    cluster_uuid = Text(255)
+    csr = wtypes.wsattr(Text(_LONGEST_CSR), mandatory=True)
+
+
+class Certificates:
+    """What is answered under /v1/certificates."""
+
+    def show(self, call: Call) -> Answer:
+        """The certificate of a bay's CA."""
+        call.check_query()
+        authority, ident = call.services.authority, call.arguments["ident"]
+        with call.services.database.reader() as session:
+            if call.node is not None:
+                bay = _own_bay(session, call.node, ident)
+            else:
+                bay = resources.find(session, call.context, models.Bay, ident)
+                call.allow("certificate:get", {"project_id": bay.project_id, "user_id": bay.user_id})
+            return Answer(_view(call, bay.uuid, pem=authority.ca_pem(session, bay.uuid)))
+
+    def sign(self, call: Call) -> Answer:
+        """Sign a request with a bay's CA."""
+        call.check_query()
+        if call.node is None:
+            call.allow("certificate:create")
+        ident, csr = _read(call)
+        if call.node is not None:
+            bay_uuid, pem = _sign_for_node(call.services, call.node, ident, csr)
+        else:
+            bay_uuid, pem = _sign_for_tenant(call, ident, csr)
+        return Answer(_view(call, bay_uuid, csr=csr, pem=pem), 201)
+
+    def control_plane(self, call: Call) -> Answer:
+        """The keys that make a machine a master of its bay; for nobody but a master that is about to be one."""
+        call.check_query()
+        if call.node is None or call.node.role is not Role.MASTER:
+            raise Forbidden("The keys of a control plane are given to the masters of that bay only.")
+        with call.services.database.reader() as session:
+            bay = _own_bay(session, call.node, call.arguments["ident"])
+            return Answer({"files": call.services.authority.control_plane_files(session, bay.uuid)})
+
+
+def _read(call: Call) -> tuple[str, str]:
+    problems: list[str] = []
+    given = types.read(CertificateInput, call.document("certificate"), problems)
+    ident = given.get("bay_uuid") or given.get("cluster_uuid")
+    if ident is None and not any(" bay_uuid." in problem or " cluster_uuid." in problem for problem in problems):
+        problems.append(types.problem("bay_uuid", None, "Mandatory field missing."))
+    if problems:
+        raise Invalid(problems)
+    return str(ident), str(given["csr"])
+
+
+def _sign_for_node(services: Services, node: BootstrapIdentity, ident: str, csr: str) -> tuple[str, str]:
+    with services.database.reader() as session:
+        bay = _own_bay(session, node, ident)
+        return bay.uuid, services.authority.sign_for_node(session, bay.uuid, csr)
+
+
+def _sign_for_tenant(call: Call, ident: str, csr: str) -> tuple[str, str]:
+    bay = find_parent(call, ident)
+    call.allow("certificate:create", {"project_id": bay.project_id, "user_id": bay.user_id})
+    with call.services.database.reader() as session:
+        return bay.uuid, call.services.authority.sign(session, bay.uuid, csr)
+
+
+def _own_bay(session: Session, node: BootstrapIdentity, ident: str) -> models.Bay:
+    """The bay of the node, if that is the one it names.
+
+    :raises Forbidden: it names another; whether there is one is not told
+    :raises NotFound: its bay is gone
+    """
+    if ident != node.bay_uuid:
+        raise Forbidden("This bootstrap token is for another bay.")
+    return resources.find(session, service_context(), models.Bay, node.bay_uuid)
+
+
+def _view(call: Call, bay_uuid: str, **values: str) -> dict[str, Any]:
+    links = views.links(call.host_url, "certificates", bay_uuid)
+    return {"bay_uuid": bay_uuid, "cluster_uuid": bay_uuid, **values, "links": links}

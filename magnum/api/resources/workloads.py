@@ -1,0 +1,208 @@
+"""Pods, services and replication controllers, and what they have in common with nodes: they live in bays.
+
+The bay's own API is the truth and our rows are a copy, which a conductor brings up to date before it is shown. Where
+no conductor answers, the copy is shown as it is, with the status Unknown.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from wsme import types as wtypes
+
+from magnum.api import patch
+from magnum.api.call import Call
+from magnum.api.controller import DATES, Fields, ResourceController
+from magnum.api.resources.bays import find_parent
+from magnum.api.types import Text
+from magnum.coe.manifest_url import fetch_manifest
+from magnum.coe.manifests import Kind, Manifest, parse_manifest
+from magnum.common import states
+from magnum.common.exception import Conflict, Invalid, Unavailable
+from magnum.db import models, resources
+from magnum.db.resources import Page
+
+UNKNOWN = "Unknown"
+_COE = "kubernetes"
+_LONGEST_URL = 2048
+
+Row = TypeVar("Row", models.Pod, models.Service, models.ReplicationController, models.Node)
+Work = TypeVar("Work", models.Pod, models.Service, models.ReplicationController)
+
+
+class InBay(ResourceController[Row]):
+    """Something that lives in a bay. Which bay is meant can be said in the path or in the query."""
+
+    filters = ("bay_ident", "bay_uuid")
+
+    def find(self, call: Call) -> Row:
+        bay = self.chosen_bay(call)
+        with call.services.database.reader() as session:
+            return resources.find(
+                session, call.context, self.model, call.arguments["ident"], bay_uuid=bay.uuid if bay else None
+            )
+
+    def chosen_bay(self, call: Call) -> models.Bay | None:
+        """The bay that the path or the query names, if they name one.
+
+        :raises NotFound: they name one that is not there
+        """
+        ident = call.arguments.get("bay_ident") or call.query.get("bay_ident") or call.query.get("bay_uuid")
+        if not ident:
+            return None
+        with call.services.database.reader() as session:
+            return resources.find(session, call.context, models.Bay, ident)
+
+    def refreshed(self, call: Call, row: Row) -> Row:
+        if row.bay_uuid is None:
+            return row
+        known = self.refresh(call, [row.bay_uuid])
+        with call.services.database.reader() as session:
+            current = resources.find(session, call.context, self.model, row.uuid)
+        return current if known else _unknown(current)
+
+    def rows(self, call: Call, page: Page) -> Sequence[Row]:
+        bay = self.chosen_bay(call)
+        known = self.refresh(call, _usable([bay] if bay else _bays(call)))
+        filters = {"bay_uuid": bay.uuid} if bay else None
+        with call.services.database.reader() as session:
+            rows = resources.page(session, call.context, self.model, page, filters)
+        return rows if known else [_unknown(row) for row in rows]
+
+    def refresh(self, call: Call, bay_uuids: list[str]) -> bool:
+        """Bring the rows in these bays up to date; False where nobody could be asked."""
+        try:
+            if bay_uuids:
+                call.services.conductor.workload_refresh(call.context, self.noun, bay_uuids)
+        except Unavailable:
+            return False
+        return True
+
+
+class WorkloadInput(wtypes.Base):
+    """What may be said of a pod, a service or a replication controller: where it is to be, and its manifest."""
+
+    bay_uuid = wtypes.wsattr(Text(255), mandatory=True)
+    manifest = wtypes.wsattr(wtypes.text)
+    manifest_url = Text(_LONGEST_URL)
+    links = wtypes.wsattr(wtypes.text, readonly=True)
+    created_at = wtypes.wsattr(wtypes.text, readonly=True)
+    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+
+
+class Workloads(InBay[Work]):
+    """What is made from a manifest. Its name, labels and the rest are read from that."""
+
+    kind: ClassVar[Kind]
+    input_type = WorkloadInput
+    own: ClassVar[tuple[str, ...]]
+    """Fields of this kind alone."""
+
+    def store(self, call: Call, values: dict[str, Any]) -> Work:
+        bay = find_parent(call, values["bay_uuid"])
+        manifest = self._manifest(call, values)
+        _check_bay(bay, self.noun)
+        uuid = call.services.conductor.workload_create(call.context, self.noun, bay.uuid, manifest)
+        return self._row(call, uuid)
+
+    def patched(self, call: Call, row: Work, document: Any) -> Work:
+        own = {name: getattr(row, name) for name in ("name", *self.own)}
+        before = {**own, "bay_uuid": row.bay_uuid, "manifest": None, "manifest_url": None}
+        after = patch.apply(document, before, internal=tuple(own), mandatory=("bay_uuid",))
+        if after["bay_uuid"] != row.bay_uuid:
+            raise Invalid(f"A {self.noun} cannot move to another bay: /bay_uuid can not be changed.")
+        if after["manifest"] is None and after["manifest_url"] is None:
+            raise Invalid("Only /manifest and /manifest_url can be changed: replace one of them.")
+        manifest = self._manifest(call, _texts(after))
+        name = manifest["metadata"]["name"]
+        if name != row.name:
+            raise Invalid(f"manifest: metadata.name is {name!r}, but the {self.noun} to change is named {row.name!r}.")
+        call.services.conductor.workload_update(call.context, self.noun, row.uuid, manifest)
+        return self._row(call, row.uuid)
+
+    def remove(self, call: Call, row: Work) -> None:
+        call.services.conductor.workload_delete(call.context, self.noun, row.uuid)
+
+    def _manifest(self, call: Call, values: Fields) -> Manifest:
+        options = call.services.conf.api
+        text = values.get("manifest")
+        if not text and values.get("manifest_url"):
+            text = fetch_manifest(values["manifest_url"], options.max_manifest_size, options.manifest_url_allow_private)
+        if not text:
+            raise Invalid("'manifest' can't be empty: give the text as manifest, or its address as manifest_url.")
+        return parse_manifest(text, self.kind, options.max_manifest_size)
+
+    def _row(self, call: Call, uuid: str) -> Work:
+        with call.services.database.reader() as session:
+            return resources.find(session, call.context, self.model, uuid)
+
+
+def _texts(after: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in ("manifest", "manifest_url"):
+        if after[name] is not None and not isinstance(after[name], str):
+            raise Invalid(f"/{name} should be a string.")
+    return after
+
+
+def _bays(call: Call) -> Sequence[models.Bay]:
+    with call.services.database.reader() as session:
+        return resources.every(session, call.context, models.Bay, {"status": list(states.USABLE)})
+
+
+def _usable(bays: Sequence[models.Bay]) -> list[str]:
+    return [bay.uuid for bay in bays if bay.status in states.USABLE and bay.baymodel["coe"] == _COE]
+
+
+def _unknown(row: Row) -> Row:
+    """A row nobody vouches for. It belongs to no session any more, so this stays here."""
+    row.status = UNKNOWN
+    return row
+
+
+def _check_bay(bay: models.Bay, noun: str) -> None:
+    coe = bay.baymodel["coe"]
+    if coe != _COE:
+        raise Invalid(f"Cannot fulfill request with a {coe} bay, expecting a {_COE} bay.")
+    if bay.status not in states.USABLE:
+        raise Conflict(
+            f"Bay {bay.name or bay.uuid} has the status {bay.status}: a {noun} can be created when it is "
+            f"{states.BayStatus.CREATE_COMPLETE} or {states.BayStatus.UPDATE_COMPLETE}."
+        )
+
+
+class Pods(Workloads[models.Pod]):
+    """Pods."""
+
+    noun = "pod"
+    plural = "pods"
+    kind: ClassVar[Kind] = "Pod"
+    model = models.Pod
+    own = ("desc", "images", "labels", "status", "host")
+    short = ("uuid", "name", "bay_uuid", *own)
+    full = (*short, *DATES)
+    ignored_parameters = ("pod_uuid",)
+
+
+class Services(Workloads[models.Service]):
+    """Services."""
+
+    noun = "service"
+    plural = "services"
+    kind: ClassVar[Kind] = "Service"
+    model = models.Service
+    own = ("labels", "selector", "ip", "ports", "status")
+    short = ("uuid", "name", "bay_uuid", *own)
+    full = (*short, *DATES)
+    ignored_parameters = ("service_uuid",)
+
+
+class ReplicationControllers(Workloads[models.ReplicationController]):
+    """Replication controllers."""
+
+    noun = "rc"
+    plural = "rcs"
+    kind: ClassVar[Kind] = "ReplicationController"
+    model = models.ReplicationController
+    own = ("images", "labels", "replicas", "status")
+    short = ("uuid", "name", "bay_uuid", *own)
+    full = (*short, *DATES)
+    ignored_parameters = ("rc_uuid",)

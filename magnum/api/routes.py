@@ -1,0 +1,146 @@
+"""The one table of routes: which handler answers which method on which path, and who may knock there at all.
+
+A path is compared segment by segment: without its version it means version 1, a slash at its end means nothing, and
+``{name}`` stands for any segment. What is written out goes before what is not.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from magnum.api.call import Answer, Call
+from magnum.api.controller import ResourceController
+from magnum.api.errors import MethodNotAllowed
+from magnum.api.resources.baymodels import BayModels
+from magnum.api.resources.bays import Bays
+from magnum.api.resources.certificates import Certificates
+from magnum.api.resources.discovery import Discovery
+from magnum.api.resources.nodes import Nodes
+from magnum.api.resources.workloads import Pods, ReplicationControllers, Services
+from magnum.common.exception import Invalid, NotFound
+
+Handler = Callable[[Call], Answer]
+
+_VERSION = "v1"
+
+
+class Access(Enum):
+    """Who may knock."""
+
+    TENANT = "a Keystone token"
+    NODE = "a Keystone token, or a node's bootstrap token"
+    ANYBODY = "nothing"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method on a path."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access = Access.TENANT
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return tuple(segment for segment in self.path.split("/") if segment)
+
+
+def _resource(controller: ResourceController[Any], *, in_bay: bool = False) -> list[Route]:
+    collection = f"/v1/{controller.plural}"
+    items = [f"{collection}/{{ident}}"]
+    if in_bay:
+        items.append(f"{collection}/{{ident}}/{{bay_ident}}")  # as the clients of 2015 name the bay
+    return [
+        Route("GET", collection, controller.list),
+        Route("GET", f"{collection}/detail", controller.detail),
+        Route("POST", collection, controller.create),
+        *(Route("GET", path, controller.show) for path in items),
+        *(Route("PATCH", path, controller.update) for path in items),
+        *(Route("DELETE", path, controller.delete) for path in items),
+    ]
+
+
+def all_routes() -> list[Route]:
+    """Every route of the API."""
+    bays, certificates = Bays(), Certificates()
+    found = [
+        *_resource(BayModels()),
+        *_resource(bays),
+        Route("GET", "/v1/bays/{ident}/events", bays.events),
+        *_resource(Nodes()),
+        *_resource(Pods(), in_bay=True),
+        *_resource(Services(), in_bay=True),
+        *_resource(ReplicationControllers(), in_bay=True),
+        Route("POST", "/v1/certificates", certificates.sign, Access.NODE),
+        Route("GET", "/v1/certificates/{ident}", certificates.show, Access.NODE),
+        Route("GET", "/v1/certificates/{ident}/control-plane", certificates.control_plane, Access.NODE),
+    ]
+    discovery = Discovery(list(dict.fromkeys(route.segments[1] for route in found)))
+    return [
+        Route("GET", "/", discovery.root, Access.ANYBODY),
+        Route("GET", "/v1", discovery.v1, Access.ANYBODY),
+        *found,
+    ]
+
+
+class RouteTable:
+    """Finds routes."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_collection: dict[tuple[str, ...], list[Route]] = {}
+        for route in sorted(routes, key=lambda route: route.path.count("{")):
+            self._by_collection.setdefault(route.segments[:2], []).append(route)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route of a request, and what stands in its path for each name.
+
+        :raises NotFound: there is no such path
+        :raises MethodNotAllowed: there is, but not with this method
+        """
+        segments = _segments(path)
+        wanted = "GET" if method == "HEAD" else method
+        fitting = [
+            (route, arguments)
+            for route in self._by_collection.get(segments[:2], [])
+            if (arguments := _match(route.segments, segments)) is not None
+        ]
+        if not fitting:
+            raise NotFound(f"There is no resource at {path[:200]}.")
+        for route, arguments in fitting:
+            if route.method == wanted:
+                return route, arguments
+        allowed = {route.method for route, _ in fitting}
+        raise MethodNotAllowed(f"{path[:200]} does not take {method[:20]}, but {', '.join(sorted(allowed))}.", allowed)
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+    return (_VERSION, *segments) if segments and segments[0] != _VERSION else segments
+
+
+def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    arguments = {}
+    for expected, given in zip(pattern, segments, strict=True):
+        if expected.startswith("{") and given:
+            arguments[expected[1:-1]] = given
+        elif expected != given:
+            return None
+    return arguments
+
+
+def decoded_path(environ: dict[str, Any]) -> str:
+    """The path of a request, as text.
+
+    :raises Invalid: it is not UTF-8, or holds what no name can hold
+    """
+    try:
+        path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode()
+    except UnicodeError as error:
+        raise Invalid("The path of the request is not valid UTF-8.") from error
+    if "\0" in path:
+        raise Invalid("The path of the request holds a NUL character.")
+    return path

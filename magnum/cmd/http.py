@@ -1,0 +1,58 @@
+"""The HTTP server of the API: gunicorn with threads, set up from the configuration."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from oslo_config import cfg
+
+from magnum.api.errors import WSGIApplication
+
+_GRACE_SECONDS = 30
+_SILENCE_SECONDS = 120
+_KEEPALIVE_SECONDS = 75
+_LOG_FORMAT = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-openstack-request-id}o)s'
+
+
+class Server(BaseApplication):
+    """Serves what each worker process makes for itself.
+
+    :param make: makes the application in a worker, after the fork
+    :param on_exit: called in a worker that ends
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        make: Callable[[], WSGIApplication],
+        workers: int,
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._conf = conf
+        self._make = make
+        self._workers = workers
+        self._on_exit = on_exit
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = self._conf.api
+        settings: dict[str, Any] = {
+            "bind": f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}",
+            "workers": self._workers,
+            "threads": options.threads,
+            "worker_class": "gthread",
+            "graceful_timeout": _GRACE_SECONDS,
+            "timeout": _SILENCE_SECONDS,
+            "keepalive": _KEEPALIVE_SECONDS,
+            "accesslog": "-",
+            "access_log_format": _LOG_FORMAT,
+            "worker_exit": self._exited,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIApplication:
+        return self._make()
+
+    def _exited(self, _server: Any, _worker: Any) -> None:
+        self._on_exit()
