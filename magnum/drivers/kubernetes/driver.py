@@ -16,6 +16,7 @@ _TEMPLATE = "cluster.yaml"
 _MANIFESTS = {"flannel": "manifests/flannel.yaml", "bridge": "manifests/bridge.yaml"}
 _PREFIX_LENGTH = 40
 _DEFAULT_PORT = 6443
+_FEWEST_NODES = 2
 _PROXY = re.compile(r"https?://[A-Za-z0-9._~:@%/\[\]-]+")
 _NO_PROXY = re.compile(r"[A-Za-z0-9._:/*,\[\]-]+")
 _NETWORK_LABELS = ("pods_network_cidr", "service_cluster_ip_range", "fixed_subnet_cidr")
@@ -55,7 +56,7 @@ class KubernetesDriver(base.BayDriver):
             *_proxy_problems(baymodel),
             *_name_server_problems(baymodel.get("dns_nameserver")),
             *wrong_labels,
-            *([] if wrong_labels else _overlaps(_networks(baymodel, self.labels.values(labels)))),
+            *([] if wrong_labels else _network_problems(baymodel, self.labels.values(labels))),
         ]
 
     def stack(self, bay: base.BaySpec, access: base.NodeAccess, nodes_to_remove: Sequence[str] = ()) -> base.Stack:
@@ -80,10 +81,10 @@ class KubernetesDriver(base.BayDriver):
     def _parameters(self, bay: base.BaySpec, access: base.NodeAccess) -> dict[str, Any]:
         model = bay.baymodel
         values = self.labels.values(model.get("labels") or {})
-        network_driver = model.get("network_driver") or CONF.baymodel.kubernetes_default_network_driver
+        network_driver = _network_driver(model)
         networks = _networks(model, values)
         prefix = name_prefix(bay.name, bay.uuid)
-        settings = _cluster_settings(prefix, model, values)
+        settings = _cluster_settings(prefix, model, values, network_driver)
         return {
             "bay_uuid": bay.uuid,
             "name_prefix": prefix,
@@ -122,13 +123,20 @@ def name_prefix(bay_name: str, bay_uuid: str) -> str:
     return f"{readable}-{unique}" if readable[:1].isalpha() else f"bay-{unique}"
 
 
-def _cluster_settings(prefix: str, model: Mapping[str, Any], values: Mapping[str, Any]) -> kubeadm.ClusterSettings:
+def _network_driver(model: Mapping[str, Any]) -> str:
+    return str(model.get("network_driver") or CONF.baymodel.kubernetes_default_network_driver)
+
+
+def _cluster_settings(
+    prefix: str, model: Mapping[str, Any], values: Mapping[str, Any], network_driver: str
+) -> kubeadm.ClusterSettings:
     return kubeadm.ClusterSettings(
         kube_tag=values["kube_tag"],
         cluster_name=prefix,
         api_port=model.get("apiserver_port") or _DEFAULT_PORT,
         pods_cidr=values["pods_network_cidr"],
         node_prefix_length=values["pods_network_node_prefix_length"],
+        allocate_node_cidrs=network_driver != "bridge",
         services_cidr=values["service_cluster_ip_range"],
         image_repository=values["container_infra_prefix"],
         cgroup_driver=values["cgroup_driver"],
@@ -147,6 +155,7 @@ def _node_settings(
         "cgroup_driver": values["cgroup_driver"],
         "network_driver": network_driver,
         "pods_network_cidr": values["pods_network_cidr"],
+        "pods_network_node_prefix_length": values["pods_network_node_prefix_length"],
         "skipped_phases": kubeadm.skipped_phases(values["coredns_enabled"], values["preflight_enabled"]),
         "proxies": _proxies(model, networks.values()),
     }
@@ -168,6 +177,24 @@ def _networks(model: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         except ValueError:
             del networks["fixed_subnet_cidr"]  # an existing network, whose addresses Magnum does not know
     return networks
+
+
+def _network_problems(model: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    networks = _networks(model, values)
+    pods, prefix_length = networks["pods_network_cidr"], values["pods_network_node_prefix_length"]
+    room = 1 << max(prefix_length - ipaddress.IPv4Network(pods).prefixlen, 0)
+    problems = _overlaps(networks)
+    if room < _FEWEST_NODES:
+        problems.append(
+            f"pods_network_cidr {pods} has no room for parts of prefix length {prefix_length}, one for each node."
+        )
+    servers = networks.get("fixed_subnet_cidr")
+    if servers and _network_driver(model) == "bridge" and ipaddress.IPv4Network(servers).num_addresses > room:
+        problems.append(
+            f"With network_driver bridge every address of {servers} has its part of pods_network_cidr, but {pods} has "
+            f"only {room} of prefix length {prefix_length}; make one of the networks smaller or the other larger."
+        )
+    return problems
 
 
 def _overlaps(networks: Mapping[str, str]) -> list[str]:

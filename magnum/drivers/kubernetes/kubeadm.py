@@ -34,6 +34,7 @@ class ClusterSettings:
     api_port: int
     pods_cidr: str
     node_prefix_length: int
+    allocate_node_cidrs: bool
     services_cidr: str
     image_repository: str
     cgroup_driver: str
@@ -97,9 +98,7 @@ def _cluster(version: tuple[int, int], settings: ClusterSettings) -> dict[str, A
         "imageRepository": settings.image_repository,
         "networking": {"podSubnet": settings.pods_cidr, "serviceSubnet": settings.services_cidr},
         "apiServer": {"certSANs": [API_ADDRESS, API_PUBLIC_ADDRESS, NODE_PUBLIC_ADDRESS]},
-        "controllerManager": {
-            "extraArgs": _flags(version, {"node-cidr-mask-size": str(settings.node_prefix_length)}),
-        },
+        "controllerManager": {"extraArgs": _flags(version, _pod_ranges(settings))},
     }
     if version >= (1, 31):
         fields["encryptionAlgorithm"] = "ECDSA-P256"
@@ -113,6 +112,13 @@ def _registration(version: tuple[int, int]) -> dict[str, Any]:
         "criSocket": f"unix://{_CRI_SOCKET}" if version >= (1, 24) else _CRI_SOCKET,
         "kubeletExtraArgs": _flags(version, {"node-ip": NODE_ADDRESS}),
     }
+
+
+def _pod_ranges(settings: ClusterSettings) -> dict[str, str]:
+    """Who gives each node its part of the pods' network: the controller manager, or the network driver."""
+    if settings.allocate_node_cidrs:
+        return {"node-cidr-mask-size": str(settings.node_prefix_length)}
+    return {"allocate-node-cidrs": "false"}
 
 
 def _flags(version: tuple[int, int], flags: Mapping[str, str]) -> dict[str, str] | list[dict[str, str]]:

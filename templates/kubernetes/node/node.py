@@ -31,6 +31,7 @@ from system import Failed, log
 MAGNUM = Path("/etc/magnum")
 PKI = Path("/etc/kubernetes/pki")
 KUBEADM_CONFIG = MAGNUM / "kubeadm.yaml"
+KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
 KUBEADM_LOG = Path("/var/log/magnum-kubeadm.log")
 DISCOVERY_FILE = MAGNUM / "discovery.conf"
 SECRETS = ("bootstrap-token", "signal", "bootstrap.key", "bootstrap.csr", "discovery.conf", "kubeadm.yaml")
@@ -134,11 +135,9 @@ class Node:
         system.write(DISCOVERY_FILE, json.dumps(config))
 
     def wait_for_control_plane(self) -> None:
-        """Wait until nodes may join; a master also waits for the one before it."""
+        """Wait for the API; a master also for its turn."""
         api = cluster.client(self.api_url, DISCOVERY_FILE)
-        system.wait_for(
-            lambda: cluster.may_join(api, self.name), self.deadline, f"the API at {self.api_url} takes no nodes"
-        )
+        system.wait_for(lambda: cluster.answers(api), self.deadline, f"the API at {self.api_url} does not answer")
         if self.role == "master":
             prefix, _, index = self.name.rpartition("-")
             before = f"{prefix}-{int(index) - 1}"
@@ -148,8 +147,19 @@ class Node:
         self.kubeadm("init").finish(self.deadline)
 
     def join(self) -> None:
-        """Join; the node may be Ready seconds before kubeadm sees it, but kubeadm has the last word."""
-        self.kubeadm("join").finish(self.deadline)
+        """Join. kubeadm may be started before the cluster takes nodes, since it looks only five seconds later.
+
+        Where that was too early it gives up before it has changed anything, and is started again at the right time.
+        """
+        try:
+            self.kubeadm("join").finish(self.deadline)
+        except Failed as error:
+            if KUBELET_CONFIG.exists():
+                raise
+            log(f"too early to join: {error}")
+            api = cluster.client(self.api_url, DISCOVERY_FILE)
+            system.wait_for(lambda: cluster.may_join(api, self.name), self.deadline, "the cluster takes no nodes")
+            self.kubeadm("join").finish(self.deadline)
 
     def kubeadm(self, verb: str) -> "Kubeadm":
         phases = [phase for phase in self.settings["skipped_phases"] if verb == "init" or phase == "preflight"]

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Connects the pods of a bay whose network driver is bridge.
 
-Each node has a bridge for the addresses that Kubernetes gave it; this service keeps, on one node, a route to every
-other node's. It follows the cluster's nodes with the kubelet's credentials. Packets stay what they are (no tunnel),
-so the nodes must be in one network.
+Each node has a bridge with a range of pod addresses of its own, and this service keeps a route to every other node's
+range. It follows the cluster's nodes with the kubelet's credentials. Packets stay what they are (no tunnel), so the
+nodes must be in one network.
+
+A node's range follows from its address: the node with the n-th address of its network has the n-th part of the pods'
+network. Addresses are unique, so the ranges are, with nobody to hand them out and nothing to wait for: pods can be
+connected before the node has joined. The node enters its range into its Node object, where everybody expects it.
 """
 
 import ipaddress
@@ -24,6 +28,9 @@ CNI_FILE = Path("/etc/cni/net.d/10-magnum-bridge.conflist")
 PROTOCOL = "77"  # marks our routes in the kernel's table
 _WATCH_SECONDS = 300
 _RETRY = 0.5
+# A kubelet reports how it is when it is given its range, and some not again for ten seconds; it is well a second after
+# its start, so the range is entered then.
+_SETTLING = 1.5
 
 
 class Nodes:
@@ -40,6 +47,26 @@ class Nodes:
 
     def forget(self, name: str) -> None:
         self.known.pop(name, None)
+
+
+def pod_range(address: str, servers: str, pods: str, prefix_length: int) -> str:
+    """Return the range of the node with this address in the network ``servers``."""
+    network = ipaddress.ip_network(pods)
+    number = int(ipaddress.ip_address(address)) - int(ipaddress.ip_network(servers).network_address)
+    room = 1 << (prefix_length - network.prefixlen)
+    if number >= room:
+        raise system.Failed(f"{address} is number {number} of its network, but {pods} has room for {room} nodes only")
+    start = int(network.network_address) + (number << (network.max_prefixlen - prefix_length))
+    return f"{ipaddress.ip_address(start)}/{prefix_length}"
+
+
+def own_network(address: str) -> str:
+    """Return the network in which this server has that address."""
+    for interface in json.loads(system.run("ip", "-json", "address", "show")):
+        for info in interface.get("addr_info", []):
+            if info.get("local") == address:
+                return str(ipaddress.ip_interface(f"{address}/{info['prefixlen']}").network)
+    raise system.Failed(f"no interface has the address {address}")
 
 
 def cni_config(pods: str) -> dict[str, Any]:
@@ -96,13 +123,13 @@ def open_firewall(pods_network: str) -> None:
             system.run("iptables", "-w", "-t", table, "-A", chain, *rule)
 
 
-def follow(api: https.Client, own_name: str) -> None:
+def follow(api: https.Client, own_name: str, own_range: str) -> None:
     """Keep routes right until the connection ends."""
     nodes = Nodes()
     listed = api.call("GET", "/api/v1/nodes")
     for node in listed["items"]:
-        nodes.note(node)
-    update(nodes, own_name)
+        note(nodes, node, api, own_name, own_range)
+    set_routes(wanted_routes(nodes, own_name))
     version = listed["metadata"]["resourceVersion"]
     path = f"/api/v1/nodes?watch=true&resourceVersion={version}&timeoutSeconds={_WATCH_SECONDS}"
     for event in api.lines(path, timeout=_WATCH_SECONDS + 30):
@@ -112,25 +139,34 @@ def follow(api: https.Client, own_name: str) -> None:
         if event["type"] == "DELETED":
             nodes.forget(event["object"]["metadata"]["name"])
         else:
-            nodes.note(event["object"])
+            note(nodes, event["object"], api, own_name, own_range)
         if nodes.known != before:
-            update(nodes, own_name)
+            set_routes(wanted_routes(nodes, own_name))
 
 
-def update(nodes: Nodes, own_name: str) -> None:
-    if own_name in nodes.known:
-        write_cni_config(nodes.known[own_name][1])
-    set_routes(wanted_routes(nodes, own_name))
+def note(nodes: Nodes, node: dict[str, Any], api: https.Client, own_name: str, own_range: str) -> None:
+    """Take notice of a node; our own is told its range."""
+    nodes.note(node)
+    if node["metadata"]["name"] == own_name and not node["spec"].get("podCIDR"):
+        time.sleep(_SETTLING)
+        spec = {"podCIDR": own_range, "podCIDRs": [own_range]}
+        api.call("PATCH", f"/api/v1/nodes/{own_name}", {"spec": spec}, content_type="application/merge-patch+json")
 
 
 def main() -> int:
     description = json.loads(Path("/etc/magnum/node.json").read_text())
-    open_firewall(description["settings"]["pods_network_cidr"])
+    settings = description["settings"]
+    pods_network, prefix_length = settings["pods_network_cidr"], settings["pods_network_node_prefix_length"]
+    address = description["address"]
+    own_range = pod_range(address, own_network(address), pods_network, prefix_length)
+    write_cni_config(own_range)
+    open_firewall(pods_network)
     while True:
         try:
             if CREDENTIALS.exists():
                 # A new client each time: the kubelet renews its certificate now and then.
-                follow(https.Client(cluster.url(description), str(AUTHORITY), str(CREDENTIALS)), description["name"])
+                api = https.Client(cluster.url(description), str(AUTHORITY), str(CREDENTIALS))
+                follow(api, description["name"], own_range)
         except (https.Unreachable, https.Refused, system.Failed) as error:
             system.log(str(error))
         time.sleep(_RETRY)
