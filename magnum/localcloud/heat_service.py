@@ -134,7 +134,7 @@ class Heat:
                     "project_domain_id": identity.DEFAULT_DOMAIN,
                     "www_authenticate_uri": self.keystone_url,
                     "memcached_servers": memcached.address(self.ports),
-                    "service_token_roles_required": False,
+                    "service_token_roles_required": True,
                 },
                 "trustee": heat_user,
                 "paste_deploy": {"api_paste_config": str(self.venv / "etc" / "heat" / "api-paste.ini")},

@@ -134,7 +134,7 @@ class Magnum:
                     **magnum_user,
                     "www_authenticate_uri": self.keystone_url,
                     "memcached_servers": memcached.address(self.ports),
-                    "service_token_roles_required": False,
+                    "service_token_roles_required": True,
                 },
                 "trust": {"trustee_domain_name": identity.MAGNUM_DOMAIN},
             }

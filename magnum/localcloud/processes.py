@@ -162,7 +162,8 @@ def _start(service: Service) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env={**_plain_environment(), **service.environment, _MARK: str(service.pid_file)},
+            # SPT_NOENV: or setproctitle, which servers like gunicorn use, writes its titles over the mark.
+            env={**_plain_environment(), **service.environment, _MARK: str(service.pid_file), "SPT_NOENV": "1"},
             start_new_session=True,
         )
     record = {
