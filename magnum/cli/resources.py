@@ -51,7 +51,8 @@ BAYMODEL = Resource(
     collection="baymodels",
     columns=("uuid", "name", "coe", "image_id"),
     examples={
-        "create": "--name small --coe kubernetes --image-id debian-kubernetes --labels kube_tag=v1.30.2",
+        "create": "--name small --coe kubernetes --image-id debian-kubernetes --flavor-id m1.small "
+        "--external-network-id public --labels kube_tag=v1.30.2",
         "show": "small",
         "list": "--sort-key name",
         "update": "small replace flavor_id=m1.large",

@@ -33,12 +33,14 @@ def clean_line(text: str) -> str:
 
 def as_cell(value: Any) -> Any:
     """A value as a table shows it: numbers stay numbers (so that they align), nothing is a dash."""
-    if value is None or value == "":
+    if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{clean(str(key))}={_inner(item)}" for key, item in value.items()) or "-"
+        return _pairs(value)
     if isinstance(value, list):
-        return ", ".join(map(_inner, value)) or "-"
+        if any(isinstance(item, Mapping) for item in value):
+            return "\n".join(_pairs(item) if isinstance(item, Mapping) else _inner(item) for item in value)
+        return ", ".join(map(_inner, value))
     return clean(value) if isinstance(value, str) else value
 
 
@@ -49,6 +51,11 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, Mapping | list):
         return json.dumps(value)
     return clean(value) if isinstance(value, str) else value
+
+
+def _pairs(value: Mapping[str, Any]) -> str:
+    """What is set in a mapping."""
+    return ", ".join(f"{clean(str(key))}={_inner(item)}" for key, item in value.items() if item is not None)
 
 
 def _inner(value: Any) -> str:
