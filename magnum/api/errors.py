@@ -140,6 +140,8 @@ def _sentence(answer: _Answer, text: str) -> str:
     """What a layer that is not ours said in its own form."""
     if answer.code == 401:
         return "The request you have made requires authentication: give a valid token in X-Auth-Token."
+    if answer.code == 503:
+        return "A service that is needed for this cannot be reached now. Try again later."
     if answer.code < 500 and text.strip() and not text.lstrip().startswith(("<", "{")):
         return " ".join(text.split())[:500]
     return f"{HTTPStatus(answer.code).phrase}." if answer.code in set(HTTPStatus) else answer.status

@@ -2,17 +2,13 @@
 
 import sys
 
-from oslo_log import log
-
-from magnum import conf
 from magnum.api import app
-from magnum.cmd.http import Server
+from magnum.cmd.http import Server, load_configuration
 
 
 def main() -> None:
     """Serve until told to stop."""
-    configuration = conf.load(sys.argv[1:])
-    log.setup(configuration, "magnum")
+    configuration = load_configuration(sys.argv[1:])
     Server(
         configuration,
         lambda: app.load(configuration, app.make_services(configuration)),

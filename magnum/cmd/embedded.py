@@ -6,12 +6,10 @@ For one machine: no RabbitMQ is needed, and SQLite will do. In a larger cloud ma
 import sys
 
 from oslo_config import cfg
-from oslo_log import log
 
-from magnum import conf
 from magnum.api import app
 from magnum.api.errors import WSGIApplication
-from magnum.cmd.http import Server
+from magnum.cmd.http import Server, load_configuration
 from magnum.common import rpc
 from magnum.conductor.service import Conductor
 
@@ -40,7 +38,6 @@ class Embedded:
 
 def main() -> None:
     """Serve until told to stop."""
-    configuration = conf.load(sys.argv[1:])
-    log.setup(configuration, "magnum")
+    configuration = load_configuration(sys.argv[1:])
     embedded = Embedded(configuration)
     Server(configuration, embedded.make, workers=1, on_exit=embedded.stop).run()

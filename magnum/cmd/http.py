@@ -1,17 +1,33 @@
 """The HTTP server of the API: gunicorn with threads, set up from the configuration."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from oslo_config import cfg
+from oslo_log import log
 
+from magnum import conf
 from magnum.api.errors import WSGIApplication
+from magnum.certificates.authority import Authority
+from magnum.certificates.storage import KeyProblem
 
 _GRACE_SECONDS = 30
 _SILENCE_SECONDS = 120
 _KEEPALIVE_SECONDS = 75
 _LOG_FORMAT = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-openstack-request-id}o)s'
+
+
+def load_configuration(arguments: Sequence[str]) -> cfg.ConfigOpts:
+    """Read the configuration and set up logging; ends the process with a sentence where no API can run with it."""
+    configuration = conf.load(arguments)
+    log.setup(configuration, "magnum")
+    try:
+        Authority(configuration)
+    except KeyProblem as error:
+        sys.exit(str(error))
+    return configuration
 
 
 class Server(BaseApplication):
@@ -23,12 +39,12 @@ class Server(BaseApplication):
 
     def __init__(
         self,
-        conf: cfg.ConfigOpts,
+        configuration: cfg.ConfigOpts,
         make: Callable[[], WSGIApplication],
         workers: int,
         on_exit: Callable[[], None] = lambda: None,
     ) -> None:
-        self._conf = conf
+        self._conf = configuration
         self._make = make
         self._workers = workers
         self._on_exit = on_exit
@@ -44,6 +60,7 @@ class Server(BaseApplication):
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": _SILENCE_SECONDS,
             "keepalive": _KEEPALIVE_SECONDS,
+            "control_socket_disable": True,
             "accesslog": "-",
             "access_log_format": _LOG_FORMAT,
             "worker_exit": self._exited,

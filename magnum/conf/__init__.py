@@ -10,6 +10,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as db_options
 from oslo_log import log
+from oslo_service import backend
 
 from magnum.conf import api, bay, baymodel, certificates, clients, conductor, default, kubernetes, trust
 
@@ -35,4 +36,14 @@ def list_opts() -> list[tuple[str | None, list[Any]]]:
     groups: list[tuple[str | None, list[Any]]] = [(group.GROUP, group.OPTS) for group in _GROUPS]
     groups.extend(clients.list_opts())
     groups.extend(db_options.list_opts())
+    groups.extend(_messaging_opts())
     return groups
+
+
+def _messaging_opts() -> list[tuple[str | None, list[Any]]]:
+    # Named here, not to the generator, as oslo.messaging takes eventlet where nobody chose before it is imported.
+    backend.init_backend(backend.BackendType.THREADING)
+    from oslo_messaging import opts
+
+    found: list[tuple[str | None, list[Any]]] = opts.list_opts()
+    return found
