@@ -10,6 +10,7 @@ from magnum.cli.errors import EndedInFailureError, NotReachedError, RefusedError
 from magnum.cli.text import clean_line
 
 POLL_SECONDS = 2.0
+SIGN_OF_LIFE_SECONDS = 15.0
 PATIENCE_SECONDS = 180.0
 """How long the API may be away before waiting for it is given up; it is restarted in less."""
 
@@ -130,14 +131,15 @@ class _Progress:
         self._quiet = quiet
         self._live = stream.isatty()
         self._open = False
-        self._said = ""
+        self._said, self._said_at = "", 0.0
 
     def show(self, elapsed: float, text: str) -> None:
-        """Show the state of things; elsewhere than on a terminal only when it is a new one."""
+        """Show the state of things; elsewhere than on a terminal when it is a new one, or a sign of life is due."""
         line = f"{_minutes(elapsed)}  {text}"
-        if self._quiet or (text == self._said and not self._live):
+        due = self._live or text != self._said or elapsed - self._said_at >= SIGN_OF_LIFE_SECONDS
+        if self._quiet or not due:
             return
-        self._said = text
+        self._said, self._said_at = text, elapsed
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             self._stream.write(f"\r{line[:width]}\x1b[K")

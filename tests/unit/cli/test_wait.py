@@ -135,6 +135,14 @@ def test_a_terminal_gets_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) 
     assert second.endswith("\x1b[K\n")
 
 
+def test_a_log_gets_a_sign_of_life_while_nothing_happens() -> None:
+    stream, times = io.StringIO(), iter(range(0, 100, 5))
+    answers = iter(["CREATE_IN_PROGRESS"] * 7 + ["CREATE_COMPLETE"])
+    wait.BayWait(_Answers(answers), stream, clock=lambda: next(times) * 0.5, sleep=lambda _: None).for_change(dict(ROW))
+    begins = [line.split()[0] for line in stream.getvalue().splitlines()]
+    assert begins == ["0:05", "0:20", "0:35", "0:40"]
+
+
 def test_interrupting_says_how_to_go_on() -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
