@@ -1,0 +1,233 @@
+"""Bays, by the contract."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from magnum.api.call import Services
+from magnum.common import clock
+from magnum.common.states import BayStatus
+from magnum.db import models
+from magnum.db.session import Database
+from tests.functional.conftest import BAYMODEL, Client, FakeConductor, sentences, set_status
+
+
+def scale(count: Any) -> list[dict[str, Any]]:
+    return [{"op": "replace", "path": "/node_count", "value": count}]
+
+
+def test_accepted_and_told_to_a_conductor(
+    alice: Client, baymodel: dict[str, Any], conductor: FakeConductor, database: Database
+) -> None:
+    body = {"name": "web", "baymodel_id": "small", "node_count": "3", "master_count": None, "bay_create_timeout": "10"}
+    response = alice.post("/v1/bays", body)
+    made = response.json
+    assert response.status_int == 201
+    assert response.headers["Location"] == f"http://localhost/v1/bays/{made['uuid']}"
+    assert made["status"] == "CREATE_IN_PROGRESS"
+    assert made["baymodel_id"] == baymodel["uuid"]
+    assert (made["node_count"], made["master_count"], made["bay_create_timeout"]) == (3, 1, 10)
+    assert alice.get("/v1/bays/web").json == made
+    assert conductor.calls == [("operation_queued", made["uuid"])]
+    with database.reader() as session:
+        row = session.query(models.Bay).one()
+        operation = session.query(models.Operation).one()
+        assert session.query(models.BayEvent).count() == 1
+    assert {name: row.baymodel[name] for name in ("uuid", "coe", "image_id", "network_driver", "labels")} == {
+        "uuid": baymodel["uuid"],
+        "coe": "kubernetes",
+        "image_id": "debian",
+        "network_driver": "flannel",
+        "labels": {},
+    }
+    assert (row.project_id, row.user_id) == ("project-a", "alice")
+    assert operation.request_id == response.headers["X-Openstack-Request-Id"]
+    assert operation.deadline is not None
+    assert timedelta(minutes=9) < operation.deadline - clock.now() <= timedelta(minutes=10)
+
+
+def test_baymodel_copy_does_not_follow_the_baymodel(alice: Client, bay: dict[str, Any], database: Database) -> None:
+    with database.writer() as session:
+        session.query(models.BayModel).update({"image_id": "another"})
+    with database.reader() as session:
+        assert session.query(models.Bay).one().baymodel["image_id"] == "debian"
+
+
+@pytest.mark.parametrize(("given", "stored", "limited"), [(None, 60, True), (0, 0, False), (5, 5, True)])
+def test_timeout(
+    alice: Client, baymodel: dict[str, Any], database: Database, given: Any, stored: int, limited: bool
+) -> None:
+    made = alice.post("/v1/bays", {"baymodel_id": "small", "bay_create_timeout": given}).json
+    assert made["bay_create_timeout"] == stored
+    with database.reader() as session:
+        assert (session.query(models.Operation).one().deadline is not None) is limited
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, ["attribute baymodel_id", "Mandatory"]),
+        ({"baymodel_id": "nothing"}, ["baymodel_id", "nothing could not be found"]),
+        ({"baymodel_id": "small", "node_count": 0, "master_count": -1}, ["attribute node_count", "master_count"]),
+        ({"baymodel_id": "small", "node_count": 2**80}, ["attribute node_count"]),
+        ({"baymodel_id": "small", "node_count": 1.5}, ["attribute node_count"]),
+        ({"baymodel_id": "small", "node_count": True}, ["attribute node_count"]),
+        ({"baymodel_id": "small", "bay_create_timeout": -5, "name": ""}, ["bay_create_timeout", "attribute name"]),
+        ({"baymodel_id": "small", "name": "n" * 256}, ["attribute name"]),
+        ({"baymodel_id": "small", "name": {"a": 1}}, ["attribute name"]),
+        ({"baymodel_id": "small", "name": "a\0b"}, ["character that cannot be stored"]),
+        ({"baymodel_id": "small", "name": "\ud800"}, ["character that cannot be stored"]),
+        ({"baymodel_id": "small", "discovery_url": "ftp://x"}, ["discovery_url", "http"]),
+        ({"baymodel_id": "small", "api_address": "10.0.0.1"}, ["api_address", "read only"]),
+    ],
+)
+def test_bad_input(
+    alice: Client, baymodel: dict[str, Any], database: Database, body: dict[str, Any], words: list[str]
+) -> None:
+    response = alice.post("/v1/bays", body)
+    assert response.status_int == 400
+    said = " ".join(sentences(response))
+    assert all(word in said for word in words), said
+    with database.reader() as session:
+        assert session.query(models.Bay).count() == session.query(models.Operation).count() == 0
+
+
+def test_what_the_driver_refuses_is_said_at_once(alice: Client) -> None:
+    alice.post("/v1/baymodels", {**BAYMODEL, "flavor_id": None, "tls_disabled": True})
+    response = alice.post("/v1/bays", {"baymodel_id": "small"})
+    assert response.status_int == 400
+    assert len(sentences(response)) == 2
+
+
+def test_ambiguous_baymodel_is_a_conflict(alice: Client, baymodel: dict[str, Any]) -> None:
+    alice.post("/v1/baymodels", BAYMODEL)
+    assert alice.post("/v1/bays", {"baymodel_id": "small"}).status_int == 409
+
+
+def test_another_tenants_baymodel_is_unknown(mallory: Client, baymodel: dict[str, Any]) -> None:
+    assert mallory.post("/v1/bays", {"baymodel_id": baymodel["uuid"]}).status_int == 400
+
+
+def test_key_pair_is_asked_for_where_there_is_a_nova(
+    alice: Client, services: Services, tokens: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def _public_key(_self: Any, auth: Any, name: str) -> str:
+        asked.append(name)
+        return "ssh-ed25519 AAAA"
+
+    monkeypatch.setattr(type(services.key_pairs), "public_key", _public_key)
+    body = {**BAYMODEL, "keypair_id": "mine"}
+    alice.post("/v1/baymodels", body)
+    assert alice.post("/v1/bays", {"baymodel_id": "small"}).status_int == 201
+    assert asked == []
+    for token in tokens._token_data.values():
+        service = token.add_service("compute", name="nova")
+        service.add_standard_endpoints(public="http://nova.invalid")
+    assert alice.post("/v1/bays", {"baymodel_id": "small"}).status_int == 201
+    assert asked == ["mine"]
+    with database.reader() as session:
+        keys = [row.ssh_authorized_keys for row in session.query(models.Bay).order_by(models.Bay.id)]
+    assert keys == [[], ["ssh-ed25519 AAAA"]]
+
+
+def test_node_count_can_be_changed(
+    alice: Client, ready_bay: dict[str, Any], conductor: FakeConductor, database: Database
+) -> None:
+    conductor.calls.clear()
+    response = alice.patch("/v1/bays/web", scale("2"))
+    assert response.status_int == 200
+    assert response.json["status"] == "UPDATE_IN_PROGRESS"
+    assert alice.get("/v1/bays/web").json["status"] == "UPDATE_IN_PROGRESS"
+    assert conductor.calls == [("operation_queued", ready_bay["uuid"])]
+    with database.reader() as session:
+        operation = session.query(models.Operation).filter_by(verb="update").one()
+    assert operation.arguments == {"node_count": 2}
+
+
+def test_patch_that_changes_nothing_does_nothing(
+    alice: Client, bay: dict[str, Any], conductor: FakeConductor, database: Database
+) -> None:
+    conductor.calls.clear()
+    changes = [*scale(1), {"op": "replace", "path": "/name", "value": "web"}]
+    assert alice.patch("/v1/bays/web", changes).json == bay
+    assert conductor.calls == []
+    with database.reader() as session:
+        assert session.query(models.Operation).count() == 1
+
+
+def test_nothing_else_can_be_changed(alice: Client, ready_bay: dict[str, Any]) -> None:
+    changes = [
+        {"op": "replace", "path": "/name", "value": "other"},
+        {"op": "replace", "path": "/master_count", "value": 3},
+        *scale(2),
+    ]
+    response = alice.patch("/v1/bays/web", changes)
+    assert response.status_int == 400
+    assert "cannot change bay property(ies) name, master_count." in sentences(response)[0]
+    assert alice.get("/v1/bays/web").json["status"] == "CREATE_COMPLETE"
+    for path in ("/status", "/api_address", "/stack_id", "/uuid", "/project_id", "/colour"):
+        assert alice.patch("/v1/bays/web", [{"op": "replace", "path": path, "value": "x"}]).status_int == 400
+    assert alice.patch("/v1/bays/web", [{"op": "remove", "path": "/baymodel_id"}]).status_int == 400
+    for count in (0, -1, "x", 2**40):
+        assert alice.patch("/v1/bays/web", scale(count)).status_int == 400
+
+
+def test_removing_node_count_sets_its_default(alice: Client, ready_bay: dict[str, Any]) -> None:
+    response = alice.patch("/v1/bays/web", [{"op": "remove", "path": "/node_count"}])
+    assert response.status_int == 200
+    assert response.json["status"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize("status", list(BayStatus))
+def test_which_verb_is_allowed_when(alice: Client, bay: dict[str, Any], database: Database, status: BayStatus) -> None:
+    set_status(database, bay["uuid"], status)
+    changed = alice.patch("/v1/bays/web", scale(2)).status_int
+    allowed = {BayStatus.CREATE_COMPLETE, BayStatus.UPDATE_COMPLETE, BayStatus.UPDATE_FAILED}
+    assert changed == (200 if status in allowed else 409)
+    assert alice.delete("/v1/bays/web").status_int == 204
+    assert alice.get("/v1/bays/web").json["status"] == "DELETE_IN_PROGRESS"
+    assert alice.delete("/v1/bays/web").status_int == 204
+
+
+def test_events_tell_the_story_page_by_page(alice: Client, bay: dict[str, Any], database: Database) -> None:
+    alice.delete("/v1/bays/web")
+    first = alice.get("/v1/bays/web/events?limit=1").json
+    assert [event["verb"] for event in first["events"]] == ["create"]
+    assert set(first["events"][0]) == {
+        "id", "created_at", "level", "verb", "step", "text", "request_id", "duration",
+    }  # fmt: skip
+    second = alice.get(first["next"].removeprefix("http://localhost")).json
+    assert [event["verb"] for event in second["events"]] == ["delete"]
+    assert alice.get(second["next"].removeprefix("http://localhost")).json == {"events": []}
+    with database.writer() as session:
+        session.query(models.Bay).delete()
+    assert alice.get("/v1/bays/web/events").status_int == 404
+    assert len(alice.get(f"/v1/bays/{bay['uuid']}/events").json["events"]) == 2
+    for query in ("limit=0", "marker=x", "limit=x", "marker=99999999999999999999"):
+        assert alice.get(f"/v1/bays/{bay['uuid']}/events?{query}").status_int == 400
+
+
+def test_events_are_the_tenants_own(mallory: Client, bay: dict[str, Any]) -> None:
+    assert mallory.get(f"/v1/bays/{bay['uuid']}/events").status_int == 404
+    assert mallory.get("/v1/bays/web/events").status_int == 404
+
+
+def test_list_shape(alice: Client, bay: dict[str, Any]) -> None:
+    row = alice.get("/v1/bays").json["bays"][0]
+    assert set(row) == {
+        "uuid", "name", "baymodel_id", "node_count", "master_count", "bay_create_timeout", "status", "links",
+    }  # fmt: skip
+    assert alice.get("/v1/bays/detail").json == {"bays": [bay]}
+
+
+def test_no_secret_is_ever_shown(alice: Client, bay: dict[str, Any], database: Database) -> None:
+    with database.writer() as session:
+        session.query(models.Bay).update({"trustee_secret": "s3cr3t", "trustee_user_id": "t-user"})
+    for path in ("/v1/bays/web", "/v1/bays/detail", "/v1/bays"):
+        assert "s3cr3t" not in alice.get(path).text
+    assert alice.get("/v1/bays?sort_key=trustee_secret").status_int == 400
+    assert "trustee" not in json.dumps(alice.get("/v1/bays/web").json)
