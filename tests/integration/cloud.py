@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
+from keystoneauth1 import identity, session
 
 COMMANDS = Path(sys.executable).parent
 NAME = "test"
@@ -75,20 +78,36 @@ class Cloud:
         """The engine's own view of what the cloud made."""
         return run(["docker", *arguments], seconds=seconds)
 
-    def containers(self, bay_uuid: str | None = None) -> list[str]:
-        """Names of the containers of the cloud's servers; of one bay where its uuid is given."""
-        argv = ["ps", "-a", "--filter", f"label=magnum-local={NAME}", "--format", "{{.Names}}"]
-        names = self.docker(*argv).split()
-        if bay_uuid is None:
-            return names
-        nodes = {node["name"] for node in self.nodes(bay_uuid)}
-        return [name for name in names if name in nodes]
+    def servers(self, bay: Mapping[str, Any]) -> dict[str, str]:
+        """The engine's ids of a bay's servers, by their names."""
+        argv = ["ps", "-a", "--no-trunc", "--quiet", "--filter", f"label=magnum-local.stack={bay['stack_id']}"]
+        ids = self.docker(*argv).split()
+        if not ids:
+            return {}
+        names = self.docker("inspect", "--format", "{{.Config.Hostname}}", *ids).split()
+        return dict(zip(names, ids, strict=True))
 
     def nodes(self, bay_uuid: str) -> list[dict[str, Any]]:
         """The nodes of a bay."""
         listed = self.json("node-list")
         shown = [self.json("node-show", node["uuid"]) for node in listed]
         return [node for node in shown if node["bay_uuid"] == bay_uuid]
+
+    def stacks(self, bay_name: str) -> list[str]:
+        """Names of the stacks Heat has for bays of this name, as the tenant sees them."""
+        found = self._get("magnum-local", "orchestration", "/stacks")["stacks"]
+        return [stack["stack_name"] for stack in found if stack["stack_name"].startswith(f"{bay_name}-")]
+
+    def users(self, domain: str) -> list[str]:
+        """Names of Keystone's users in a domain."""
+        domains = self._get("magnum-local-admin", "identity", f"/domains?name={domain}")["domains"]
+        found = self._get("magnum-local-admin", "identity", f"/users?domain_id={domains[0]['id']}")["users"]
+        return [user["name"] for user in found]
+
+    def _get(self, account: str, service: str, path: str) -> Any:
+        auth = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"][account]["auth"]
+        asking = session.Session(auth=identity.V3Password(**auth), timeout=20)
+        return asking.get(path, endpoint_filter={"service_type": service, "version": None}).json()
 
     def inside(self, server: str, *argv: str, seconds: float = 60) -> str:
         """Run something in a server, to look at a bay from inside."""

@@ -12,7 +12,7 @@ def test_three_masters(cloud: Cloud) -> None:
     states = {node["name"]: (node["role"], node["status"]) for node in cloud.nodes(bay["uuid"])}
     assert sorted(states.values()) == [("master", "Ready")] * 3 + [("node", "Ready")]
     lost = sorted(name for name, (role, _) in states.items() if role == "master")[-1]
-    cloud.docker("stop", "-t", "1", lost)
+    cloud.docker("stop", "-t", "1", cloud.servers(bay)[lost])
 
     def noticed() -> bool:
         return [node["status"] for node in cloud.nodes(bay["uuid"]) if node["name"] == lost] == ["NotReady"]
