@@ -37,8 +37,8 @@ class BayServers:
         return count + self._each(self._client.volumes.list(filters=self._mine), lambda volume: volume.remove())
 
     def running(self) -> dict[str, str]:
-        """The running servers: their container's id by their name."""
-        return {str(container.name): str(container.id) for container in self._containers("running")}
+        """The running servers: their container's id by their host name."""
+        return {str(item.attrs["Config"]["Hostname"]): str(item.id) for item in self._containers("running")}
 
     def _containers(self, status: str) -> list[Any]:
         found: list[Any] = self._client.containers.list(all=True, filters={**self._mine, "status": status})

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from magnum.localcloud import (
+    bay_times,
     credentials,
     engine,
     heat_service,
@@ -34,6 +35,7 @@ from magnum.localcloud import (
 )
 from magnum.localcloud import settings as cloud_settings
 from magnum.localcloud.bay_servers import BayServers
+from magnum.localcloud.bay_times import BayTimes
 from magnum.localcloud.credentials import Account
 from magnum.localcloud.engine import Engine
 from magnum.localcloud.files import Secrets, write_atomically
@@ -162,6 +164,12 @@ class LocalCloud:
                 node_image.remove(engine.ensure())
             engine.stop()
             shutil.rmtree(cache_root(), ignore_errors=True)
+
+    def times_of_bay(self, name: str, uuid: str) -> BayTimes | None:
+        """How long a bay took to be made; None where that is no longer told."""
+        stack = f"{name}-{uuid.replace('-', '')[:12]}"
+        database = self.paths.root / "magnum" / "magnum.sqlite"
+        return bay_times.of_bay(database, self.paths.log(heat_service.NAME), uuid, stack)
 
     def memory(self) -> int:
         """Bytes that this cloud's own processes use, a Docker Engine that was started for it included."""

@@ -80,8 +80,7 @@ class Demo:
             self._shell.run(f"magnum bay-delete {BAY} --wait")
             bay = None
         if bay is None:
-            made = self._shell.run(f"magnum bay-create --name {BAY} --baymodel {BAYMODEL} --node-count 1 --wait")
-            figures.remember(self._paths, "bay", made.seconds)
+            self._shell.run(f"magnum bay-create --name {BAY} --baymodel {BAYMODEL} --node-count 1 --wait")
             bay = self._shell.ask(f"magnum bay-show {BAY}")
         _check(bay is not None and bay["status"] in _COMPLETE, f"the bay {BAY} is not complete: {bay}")
 
@@ -186,7 +185,6 @@ class Demo:
 def _environment(paths: CloudPaths) -> dict[str, str]:
     """What a shell has after `. openrc`, and nothing of the caller's that could steer a command."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TERM", "COLUMNS") if name in os.environ}
-    kept["PYTHONDONTWRITEBYTECODE"] = "1"
 
     text = subprocess.run(
         ["bash", "-c", f". {shlex.quote(str(paths.openrc))} && env -0"],
