@@ -19,9 +19,9 @@ _EVENTS = [
     ("update", "2026-01-01 10:05:00.000000", None),
 ]
 _HEAT_LOG = """\
-2026-01-01 10:00:20.000 7 INFO heat.engine.stack [None req-1 - - default] Stack CREATE COMPLETE (k8s-0123456789ab-nodes-x): ok
-2026-01-01 10:00:30.300 7 INFO heat.engine.stack [None req-1 - - default] Stack CREATE COMPLETE (k8s-0123456789ab): ok
-2026-01-01 10:06:00.000 7 INFO heat.engine.stack [None req-1 - - default] Stack CREATE COMPLETE (other-0123456789ab): ok
+2026-01-01 10:00:20.000 7 INFO heat.engine.stack [-] Stack CREATE COMPLETE (k8s-0123456789ab-nodes-x): ok
+2026-01-01 10:00:30.300 7 INFO heat.engine.stack [-] Stack CREATE COMPLETE (k8s-0123456789ab): ok
+2026-01-01 10:06:00.000 7 INFO heat.engine.stack [-] Stack CREATE COMPLETE (other-0123456789ab): ok
 """
 
 
