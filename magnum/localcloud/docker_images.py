@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import docker.errors
 import requests.exceptions
 
 from magnum.localcloud.engine import Engine
-from magnum.localcloud.files import digest_of_text
+from magnum.localcloud.files import digest_of_folder, digest_of_text, files_below
 from magnum.localcloud.paths import cache_root
 from magnum.localcloud.processes import ServiceError, tail
 
@@ -158,27 +157,14 @@ class Images:
                     raise
 
 
-def digest_of_folder(folder: Path) -> str:
-    """A short name for the files below ``folder``, their names within it, modes and contents."""
-    digest = sha256()
-    for path in _files(folder):
-        mode = "x" if path.stat().st_mode & 0o100 else "-"
-        digest.update(f"{path.relative_to(folder)}\0{mode}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def write_context(recipe: Recipe, stream: Any) -> None:
     """Write what the engine needs to build an image: the recipe's folder and the programs, as a tar."""
     folder = RECIPES / recipe.folder
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path in _files(folder):
+        for path in files_below(folder):
             tar.add(path, str(path.relative_to(folder)), filter=_plain)
         for program in recipe.programs:
             tar.add(program, f"bin/{program.name}", filter=_plain)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

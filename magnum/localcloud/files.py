@@ -65,6 +65,20 @@ def digest_of_sources(folders: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def digest_of_folder(folder: Path) -> str:
+    """A short name for the files below ``folder``, their names within it, modes and contents."""
+    digest = sha256()
+    for path in files_below(folder):
+        mode = "x" if path.stat().st_mode & 0o100 else "-"
+        digest.update(f"{path.relative_to(folder)}\0{mode}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files below ``folder``, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 class Secrets:
     """The passwords and keys of one cloud: made when first asked for, kept in one private file."""
 

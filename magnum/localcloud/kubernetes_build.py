@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from magnum.localcloud import debian, shell
-from magnum.localcloud.files import digest_of_text, exclusive
+from magnum.localcloud.files import digest_of_folder, digest_of_text, exclusive
 from magnum.localcloud.paths import cache_root
 from magnum.localcloud.processes import ServiceError
 from magnum.localcloud.steps import Step
@@ -36,7 +36,7 @@ PROGRAMS = (
 
 _TOOLCHAIN = ("golang-1.19-go", "golang-1.19-src", "golang-github-modern-go-reflect2-dev")
 _SOURCE = "kubernetes"
-_COMPILE = Path(__file__).parent / "images" / "kubernetes" / "compile"
+_RECIPE = Path(__file__).parent / "images" / "kubernetes"
 _COMPILE_SECONDS = 3600.0
 # How many lines with the name of a compiled package a whole build writes; it only serves to show how far one is.
 _COMPILED_PACKAGES = 2500
@@ -47,7 +47,7 @@ _CHUNK = 1 << 20
 
 def folder() -> Path:
     """Where the programs are, once they are made."""
-    recipe = digest_of_text(VERSION, debian.RELEASE, *_TOOLCHAIN, _COMPILE.read_text(encoding="utf-8"))
+    recipe = digest_of_text(VERSION, debian.RELEASE, *_TOOLCHAIN, digest_of_folder(_RECIPE))
     return _root() / f"{VERSION}-{recipe}"
 
 
@@ -68,8 +68,9 @@ def ensure(log_dir: Path, step: Step) -> Path:
     step.at("waiting for another one that makes it")
     with exclusive(_root() / "lock"):
         if not wanted.is_dir():
-            _remove_others(wanted)
+            _remove("making-*")
             _make(wanted, log_dir / "kubernetes-build.log", step)
+            _remove("v*", but=wanted)
     return wanted
 
 
@@ -81,10 +82,10 @@ def _root() -> Path:
     return cache_root() / "kubernetes"
 
 
-def _remove_others(wanted: Path) -> None:
-    """Remove what interrupted or earlier recipes made."""
-    for path in _root().iterdir():
-        if path.is_dir() and path != wanted:
+def _remove(pattern: str, but: Path | None = None) -> None:
+    """Remove what interrupted builds left behind, or earlier recipes made."""
+    for path in _root().glob(pattern):
+        if path != but:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -154,7 +155,7 @@ def _build(work: Path, log: Path, step: Step) -> None:
         raise ServiceError(f"Debian's source package of Kubernetes holds {found}, not {VERSION}; see {log}")
     archive.unpack_packages(_TOOLCHAIN, tools)
     shell.run(
-        [str(_COMPILE), str(sources), str(tools), str(work), VERSION],
+        ["bash", str(_RECIPE / "compile"), str(sources), str(tools), str(work), VERSION],
         log=log,
         seconds=_COMPILE_SECONDS,
         watch=_compile_watch(log, step),

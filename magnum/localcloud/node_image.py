@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from magnum.localcloud import debian, kubernetes_build, shell
-from magnum.localcloud.docker_images import PREFIX, RECIPES, Images, Recipe, digest_of_folder
+from magnum.localcloud.docker_images import PREFIX, RECIPES, Images, Recipe
 from magnum.localcloud.engine import Engine
-from magnum.localcloud.files import digest_of_text, exclusive
+from magnum.localcloud.files import digest_of_folder, digest_of_text, exclusive
 from magnum.localcloud.paths import cache_root, state_root
 from magnum.localcloud.processes import ServiceError
 from magnum.localcloud.steps import Steps
