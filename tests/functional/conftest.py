@@ -18,6 +18,7 @@ from magnum.api import app as api_app
 from magnum.api.call import Services
 from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
+from magnum.common.idents import new_uuid
 from magnum.conf import CONF
 from magnum.db import models
 from magnum.db.session import Database
@@ -73,6 +74,7 @@ class FakeConductor:
         self._called("workload_create", kind, bay_uuid, manifest)
         with self.database.writer() as session:
             row = MODELS[kind](
+                uuid=new_uuid(),
                 bay_uuid=bay_uuid,
                 name=manifest["metadata"]["name"],
                 labels=manifest["metadata"].get("labels", {}),

@@ -1,0 +1,60 @@
+"""Nodes, by the contract."""
+
+from typing import Any
+
+import pytest
+
+from magnum.common.exception import Unavailable
+from magnum.db import models
+from magnum.db.session import Database
+from tests.functional.conftest import Client, FakeConductor, sentences
+
+OWN = {"type": "bare", "image_id": "debian", "ironic_node_id": "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"}
+
+
+@pytest.fixture
+def bay_node(ready_bay: dict[str, Any], database: Database) -> str:
+    """A node a conductor stored."""
+    with database.writer() as session:
+        row = models.Node(
+            bay_uuid=ready_bay["uuid"], name="web-node-0", role="node", status="Ready", addresses=["10.0.0.5"],
+            version="v1.34.2", project_id="project-a", user_id="alice",
+        )  # fmt: skip
+        session.add(row)
+    return row.uuid
+
+
+def test_registered_by_hand(alice: Client) -> None:
+    response = alice.post("/v1/nodes", {**OWN, "name": "ignored", "uuid": None})
+    made = response.json
+    assert response.status_int == 201
+    assert {name: made[name] for name in OWN} == OWN
+    assert made["bay_uuid"] is made["name"] is None
+    assert made["addresses"] == []
+    assert alice.post("/v1/nodes", OWN).status_int == 409
+    path = f"/v1/nodes/{made['uuid']}"
+    assert alice.get(path).json == made
+    assert alice.patch(path, [{"op": "replace", "path": "/type", "value": "virt"}]).json["type"] == "virt"
+    for name in ("bay_uuid", "name", "role", "status", "addresses", "uuid"):
+        assert alice.patch(path, [{"op": "replace", "path": f"/{name}", "value": "x"}]).status_int == 400
+    assert alice.delete(path).status_int == 204
+    assert alice.get("/v1/nodes").json == {"nodes": []}
+
+
+def test_nodes_of_a_bay(alice: Client, ready_bay: dict[str, Any], bay_node: str, conductor: FakeConductor) -> None:
+    row = alice.get("/v1/nodes?bay_ident=web").json["nodes"][0]
+    assert (row["name"], row["role"], row["status"]) == ("web-node-0", "node", "Ready")
+    assert (row["addresses"], row["version"], row["bay_uuid"]) == (["10.0.0.5"], "v1.34.2", ready_bay["uuid"])
+    assert conductor.calls[-1] == ("workload_refresh", "node", [ready_bay["uuid"]])
+    assert alice.get("/v1/nodes/web-node-0").json["uuid"] == bay_node
+    conductor.failure = Unavailable("No conductor answered.")
+    assert alice.get("/v1/nodes").json["nodes"][0]["status"] == "Unknown"
+
+
+def test_nodes_of_a_bay_go_with_its_node_count(alice: Client, bay_node: str) -> None:
+    for response in (
+        alice.delete(f"/v1/nodes/{bay_node}"),
+        alice.patch(f"/v1/nodes/{bay_node}", [{"op": "replace", "path": "/type", "value": "virt"}]),
+    ):
+        assert response.status_int == 400
+        assert "node_count" in sentences(response)[0]
