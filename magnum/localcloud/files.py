@@ -6,7 +6,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,17 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock called ``path``, which one process (and one thread of it) can hold at a time; wait for it."""
+def exclusive(path: Path, waiting: AbstractContextManager[object] | None = None) -> Iterator[None]:
+    """Hold the lock called ``path``, which one process (and one thread of it) can hold at a time; wait for it.
+
+    ``waiting`` is entered while another one holds it.
+    """
     with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with waiting or nullcontext():
+                fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

@@ -114,7 +114,7 @@ def ensure_artifacts(engine: Engine, log_dir: Path, steps: Steps) -> NodeImages:
     if found is not None:
         return found
     cache_root().mkdir(parents=True, exist_ok=True)
-    with exclusive(cache_root() / "images.lock"):
+    with exclusive(cache_root() / "images.lock", steps.step("Images that another magnum-local is making")):
         _make(engine, images, log_dir, steps)
     found = _find(engine, images)
     if found is None:

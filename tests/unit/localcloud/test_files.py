@@ -1,11 +1,21 @@
 """Files of a local cloud."""
 
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from magnum.localcloud.files import Secrets, digest_of_sources, read_json, write_atomically, write_private
+from magnum.localcloud.files import (
+    Secrets,
+    digest_of_sources,
+    exclusive,
+    read_json,
+    write_atomically,
+    write_private,
+)
 
 
 def test_a_private_file_is_its_owner_s_alone(tmp_path: Path) -> None:
@@ -50,3 +60,27 @@ def test_the_digest_of_sources_follows_content_and_names(tmp_path: Path) -> None
     assert digest_of_sources([tmp_path]) == first
     (tmp_path / "a.py").write_text("2")
     assert digest_of_sources([tmp_path]) != first
+
+
+def test_who_waits_for_a_lock_says_so_and_gets_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    held, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with exclusive(tmp_path / "lock"):
+            held.set()
+            released.wait(10)
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        said.append("waiting")
+        released.set()
+        yield
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    with exclusive(tmp_path / "lock", waiting()):
+        holder.join(10)
+    with exclusive(tmp_path / "lock", waiting()):
+        assert said == ["waiting"]
