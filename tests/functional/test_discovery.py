@@ -1,0 +1,25 @@
+"""What is there for whoever comes without a token."""
+
+from tests.functional.conftest import Client
+
+
+def test_root(nobody: Client) -> None:
+    answer = nobody.get("/").json
+    assert answer["name"] == "OpenStack Magnum API"
+    assert answer["versions"][0]["links"] == [{"href": "http://localhost/v1/", "rel": "self"}]
+    assert answer["default_version"] == answer["versions"][0]
+
+
+def test_v1(nobody: Client) -> None:
+    for path in ("/v1", "/v1/"):
+        answer = nobody.get(path).json
+        assert answer["id"] == "v1"
+        for name in ("baymodels", "bays", "nodes", "pods", "services", "rcs", "certificates"):
+            assert answer[name] == [
+                {"href": f"http://localhost/v1/{name}/", "rel": "self"},
+                {"href": f"http://localhost/{name}/", "rel": "bookmark"},
+            ]
+
+
+def test_healthcheck(nobody: Client) -> None:
+    assert nobody.get("/healthcheck").status_int == 200
