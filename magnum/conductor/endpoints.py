@@ -4,6 +4,7 @@ from typing import Any
 
 import oslo_messaging as messaging
 
+from magnum.coe.workloads import WorkloadKind
 from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
 from magnum.common.rpc import NAMESPACE_VERSION
@@ -26,17 +27,19 @@ class ConductorEndpoint:
 
     @messaging.expose
     @messaging.expected_exceptions(MagnumError)
-    def workload_create(self, context: RequestContext, kind: str, bay_uuid: str, manifest: dict[str, Any]) -> str:
+    def workload_create(
+        self, context: RequestContext, kind: WorkloadKind, bay_uuid: str, manifest: dict[str, Any]
+    ) -> str:
         return self._workloads.create(context, kind, bay_uuid, manifest)
 
     @messaging.expose
     @messaging.expected_exceptions(MagnumError)
-    def workload_update(self, context: RequestContext, kind: str, uuid: str, manifest: dict[str, Any]) -> None:
+    def workload_update(self, context: RequestContext, kind: WorkloadKind, uuid: str, manifest: dict[str, Any]) -> None:
         self._workloads.update(context, kind, uuid, manifest)
 
     @messaging.expose
     @messaging.expected_exceptions(MagnumError)
-    def workload_delete(self, context: RequestContext, kind: str, uuid: str) -> None:
+    def workload_delete(self, context: RequestContext, kind: WorkloadKind, uuid: str) -> None:
         self._workloads.delete(context, kind, uuid)
 
     @messaging.expose

@@ -179,7 +179,7 @@ class Job:
         options = self.tools.conf.bay
         ttl = timedelta(seconds=options.bootstrap_token_ttl)
         return NodeAccess(
-            magnum_url=(options.magnum_url or self.tools.cloud.keystone.magnum_url()).rstrip("/"),
+            magnum_url=_root(options.magnum_url or self.tools.cloud.keystone.magnum_url()),
             magnum_ca=_read(options.openstack_ca_file),
             master_token=self.tools.tokens.issue(self.bay.uuid, Role.MASTER, ttl),
             node_token=self.tools.tokens.issue(self.bay.uuid, Role.NODE, ttl),
@@ -198,6 +198,11 @@ def user_of(tools: Tools, bay: models.Bay) -> BayUser:
     if not (bay.trustee_user_id and bay.trustee_secret and bay.project_id):
         raise RuntimeError(f"bay {bay.uuid} has no user yet")
     return BayUser(bay.trustee_user_id, bay.project_id, tools.secrets.decrypt(bay.trustee_secret))
+
+
+def _root(url: str) -> str:
+    """Of Magnum's endpoint, which a catalog may give with its version."""
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def _read(path: str) -> str:

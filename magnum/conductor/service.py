@@ -41,7 +41,9 @@ class Conductor:
         poll = StackPoll(self._tools, self._sweep.wake)
         self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
-        self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, Workloads(self._tools))])
+        self._server = rpc.server(
+            conf, bus, [ConductorEndpoint(self._sweep, Workloads(conf, database, self._tools.bays))]
+        )
 
     def start(self) -> None:
         """Start working."""

@@ -1,7 +1,7 @@
 """What the steps of operations work with, shared by all threads of a conductor."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,13 +9,10 @@ from oslo_config import cfg
 
 from magnum.certificates.authority import Authority
 from magnum.certificates.bootstrap import BootstrapTokens
-from magnum.certificates.credentials import CredentialCache
 from magnum.certificates.storage import SecretBox
 from magnum.clients.cloud import Cloud
 from magnum.coe.kubernetes import KubernetesBay
-from magnum.coe.kubernetes_api import Access
-from magnum.coe.limits import CallLimits
-from magnum.common.exception import BayUnreachable
+from magnum.conductor.access import BayDoor
 from magnum.db import models
 from magnum.db.session import Database
 from magnum.drivers.base import BayDriver
@@ -30,25 +27,8 @@ class BayApis(Protocol):
         :raises BayUnreachable: it has no address yet, or too many speak to it already
         """
 
-
-class RunningBays:
-    """The bays themselves, spoken to with Magnum's own client certificates and at most a few calls at once to each."""
-
-    def __init__(self, conf: cfg.ConfigOpts, database: Database, credentials: CredentialCache) -> None:
-        self._timeout = conf.kubernetes.request_timeout
-        self._limits = CallLimits(conf.kubernetes.calls_per_bay)
-        self._database = database
-        self._credentials = credentials
-
-    @contextmanager
-    def open(self, bay: models.Bay) -> Iterator[KubernetesBay]:
-        if not bay.api_address:
-            raise BayUnreachable(f"Bay {bay.uuid} has no API yet: its status is {bay.status}.")
-        with self._database.reader() as session:
-            held = self._credentials.get(session, bay.uuid)
-        access = Access(bay.api_address, held.ca_pem, held.certificate_pem, held.key_pem)
-        with self._limits.place(bay.uuid), KubernetesBay(access, self._timeout) as running:
-            yield running
+    def forget(self, bay_uuid: str) -> None:
+        """Drop what is kept of a bay that is gone."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,6 @@ class Tools:
     authority: Authority
     secrets: SecretBox
     tokens: BootstrapTokens
-    credentials: CredentialCache
     bays: BayApis
     drivers: Sequence[BayDriver]
 
@@ -72,7 +51,6 @@ def make_tools(conf: cfg.ConfigOpts, database: Database, cloud: Cloud, drivers: 
     :raises KeyProblem: no key is configured to store secrets with
     """
     authority = Authority(conf)
-    credentials = CredentialCache(authority)
     return Tools(
         conf=conf,
         database=database,
@@ -80,7 +58,6 @@ def make_tools(conf: cfg.ConfigOpts, database: Database, cloud: Cloud, drivers: 
         authority=authority,
         secrets=SecretBox(conf),
         tokens=BootstrapTokens(conf),
-        credentials=credentials,
-        bays=RunningBays(conf, database, credentials),
+        bays=BayDoor(conf, database, authority),
         drivers=drivers,
     )

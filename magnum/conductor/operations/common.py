@@ -4,11 +4,11 @@ import secrets
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
+from magnum.common import clock
 from magnum.common.exception import BayUnreachable, Unavailable
-from magnum.conductor import faults, rows
+from magnum.conductor import copies, faults
 from magnum.conductor.job import Job
 from magnum.conductor.steps import Again, Done, Step, StepFailed
-from magnum.db import models
 from magnum.db.operations import Progress
 
 STACK = "stack"
@@ -76,6 +76,7 @@ def read_outputs(job: Job) -> Done:
 
 def register_nodes(job: Job) -> Done:
     """Copy the bay's nodes from its own API. A bay whose API Magnum cannot reach is a bay all the same."""
+    listed_at = clock.now()
     try:
         with job.tools.bays.open(job.bay) as running:
             nodes = running.list_nodes()
@@ -85,8 +86,7 @@ def register_nodes(job: Job) -> Done:
         return Done(f"The nodes are not listed: {error.message}", warning=True)
     with job.tools.database.writer() as session:
         job.hold(session)
-        known = rows.known(session, models.Node, job.bay.uuid)
-        rows.heal(session, models.Node, job.bay, known, nodes)
+        copies.store(session, job.bay, "node", [copies.node_values(job.bay, node) for node in nodes], listed_at)
     ready = sum(node.ready for node in nodes)
     return Done(f"{ready} of {len(nodes)} nodes are ready.")
 

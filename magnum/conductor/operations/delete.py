@@ -55,7 +55,7 @@ def delete_user(job: Job) -> Done:
 
 def _end(job: Job) -> None:
     job.finish_deleted(f"Bay {job.bay.name or job.bay.uuid} is deleted.")
-    job.tools.credentials.forget(job.bay.uuid)
+    job.tools.bays.forget(job.bay.uuid)
 
 
 PLAN = Plan(

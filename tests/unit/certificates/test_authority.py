@@ -13,7 +13,6 @@ from oslo_config import cfg
 from sqlalchemy import select
 
 from magnum.certificates.authority import Authority, Kind
-from magnum.certificates.credentials import CredentialCache
 from magnum.common import clock
 from magnum.common.exception import Conflict, Invalid
 from magnum.db import models
@@ -266,17 +265,11 @@ def test_a_node_gets_no_other_identity(authority: Authority, database: Database,
         sign_for_node(authority, database, request(subject))
 
 
-def test_magnums_own_credentials_are_kept_until_they_near_their_end(
-    authority: Authority, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = CredentialCache(authority)
+def test_magnums_own_credentials_are_an_administrators_for_a_day(authority: Authority, database: Database) -> None:
     with database.reader() as session:
-        first = cache.get(session, BAY)
-        assert cache.get(session, BAY) is first
-        later = clock.now() + timedelta(hours=23, minutes=30)
-        monkeypatch.setattr(clock, "now", lambda: later)
-        assert cache.get(session, BAY) is not first
-    certificate = x509.load_pem_x509_certificate(first.certificate_pem.encode())
+        mine = authority.client_credentials(session, BAY)
+    certificate = x509.load_pem_x509_certificate(mine.certificate_pem.encode())
     assert certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value == "system:masters"
     certificate.verify_directly_issued_by(ca_of(authority, database))
-    assert first.key_pem not in repr(first)
+    assert certificate.not_valid_after_utc - clock.now() <= timedelta(days=1)
+    assert mine.key_pem not in repr(mine)
