@@ -19,6 +19,7 @@ from magnum.localcloud import (
     engine,
     heat_service,
     identity,
+    kernel_limits,
     keystone_service,
     kubernetes_build,
     loop_devices,
@@ -89,6 +90,7 @@ class LocalCloud:
         self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o755)
         cloud_settings.store(self.paths, self.settings)
         self._install_packages(steps)
+        kernel_limits.raise_limits()
         with steps.step("Docker Engine"):
             docker = engine.ensure()
         with ThreadPoolExecutor(max_workers=3) as pool:
@@ -141,6 +143,8 @@ class LocalCloud:
             with steps.step(f"Remove {self.paths.root}"):
                 loop_devices.detach_below(self.paths.root)
                 shutil.rmtree(self.paths.root)
+        if not _clouds():
+            kernel_limits.restore()
         self._stop_engine(steps)
 
     def status(self) -> list[ServiceState]:
