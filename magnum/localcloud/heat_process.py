@@ -26,7 +26,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 _API_THREADS = 16
-_ENGINE_STOP_SECONDS = 8.0
+_ENGINE_STOP_SECONDS = 5.0
 
 
 def main(config_file: str, address: str, port: int) -> None:
