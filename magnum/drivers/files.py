@@ -1,6 +1,11 @@
 """Where the templates of bays are, and reading them."""
 
+import base64
+import gzip
+import io
 import sys
+import tarfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +29,18 @@ def read_all(kind: str) -> MappingProxyType[str, str]:
     root = folder(kind)
     found = (path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".pyc")
     return MappingProxyType({str(path.relative_to(root)): path.read_text() for path in found})
+
+
+def archive(contents: Mapping[str, str], folder: str) -> str:
+    """Return a gzipped tar, in base64, that unpacks to these files in ``folder``; the same for the same files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, text in sorted(contents.items()):
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size = len(text.encode())
+            entry.mode = 0o644
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return base64.b64encode(gzip.compress(packed.getvalue(), mtime=0)).decode()
 
 
 def objects(text: str, values: dict[str, str]) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ from magnum.drivers.kubernetes.labels import SCHEMA
 
 _FOLDER = "kubernetes"
 _TEMPLATE = "cluster.yaml"
+_SERVER = "server.yaml"
+_SCRIPTS = "node/"
 _MANIFESTS = {"flannel": "manifests/flannel.yaml", "bridge": "manifests/bridge.yaml"}
 _PREFIX_LENGTH = 40
 _DEFAULT_PORT = 6443
@@ -61,9 +63,8 @@ class KubernetesDriver(base.BayDriver):
 
     def stack(self, bay: base.BaySpec, access: base.NodeAccess, nodes_to_remove: Sequence[str] = ()) -> base.Stack:
         everything = files.read_all(_FOLDER)
-        included = {
-            path: text for path, text in everything.items() if path != _TEMPLATE and path not in _MANIFESTS.values()
-        }
+        scripts = {path.removeprefix(_SCRIPTS): text for path, text in everything.items() if path.startswith(_SCRIPTS)}
+        included = {_SERVER: everything[_SERVER], "node.tar.gz.b64": files.archive(scripts, "magnum-node")}
         parameters = self._parameters(bay, access) | {"nodes_to_remove": list(nodes_to_remove)}
         return base.Stack(template=everything[_TEMPLATE], files=included, parameters=parameters)
 

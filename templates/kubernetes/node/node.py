@@ -40,6 +40,7 @@ BOOTSTRAP_GROUP = "system:bootstrappers:kubeadm:default-node-token"
 _MAGNUM_PATIENCE = 300  # seconds of Magnum's silence that a node bears
 _REASON_LENGTH = 250
 _SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
+_ROUTES_UNIT = Path(__file__).with_name("magnum-routes.service")
 _ADVICE = ("To see the stack trace", "If you know what you are doing", "Please, check the contents")
 _METADATA_ADDRESS = "169.254.169.254"
 
@@ -109,7 +110,7 @@ class Node:
         # What a pod finds at the metadata service is this server's user_data, with its bootstrap token.
         system.run("iptables", "-w", "-I", "FORWARD", "-d", _METADATA_ADDRESS, "-j", "REJECT")
         if self.settings["network_driver"] == "bridge":
-            system.run("systemctl", "enable", "--now", "--no-block", "--quiet", "magnum-routes")
+            system.run("systemctl", "enable", "--now", "--no-block", "--quiet", str(_ROUTES_UNIT))
 
     def fetch_authority(self) -> None:
         answer = self.ask_magnum("GET", f"/v1/certificates/{self.bay}")
@@ -147,7 +148,7 @@ class Node:
         self.kubeadm("init").finish(self.deadline)
 
     def join(self) -> None:
-        """Join. kubeadm may be started before the cluster takes nodes, since it looks only five seconds later.
+        """Join. kubeadm may be started before the cluster takes nodes, since most releases look only some seconds later.
 
         Where that was too early it gives up before it has changed anything, and is started again at the right time.
         """
