@@ -16,17 +16,12 @@ _TRIES_OF_A_QUIET_BAY = 3
 
 
 def choose_nodes(job: Job) -> Done:
-    """Name the nodes that go: those with the fewest pods."""
-    workers = [node.name for node in job.outputs().nodes if node.role == "node"]
-    surplus = len(workers) - _wanted(job)
-    if surplus <= 0 or job.remembered(_REMOVED) is not None:
-        return Done("No node has to go." if surplus <= 0 else "The nodes that go are chosen.")
-    pods = _pods_per_node(job)
-    # A node that Kubernetes does not know goes first; of equals the youngest, which is named last.
-    youngest_first = workers[::-1]
-    chosen = sorted(youngest_first, key=lambda name: pods.get(name, -1))[:surplus]
-    job.remember(_REMOVED, chosen)
-    return Done(f"To be removed: {', '.join(chosen)}.")
+    """Name the nodes that go: those that never joined, as Heat would not build them anew, and then the emptiest."""
+    if job.remembered(_REMOVED) is None:
+        workers = [node.name for node in job.outputs().nodes if node.role == "node"]
+        job.remember(_REMOVED, _to_remove(workers, _wanted(job), _pods_per_node(job)))
+    chosen = _chosen(job)
+    return Done(f"To be removed: {', '.join(chosen)}." if chosen else "No node has to go.")
 
 
 def drain_nodes(job: Job) -> Done | Again:
@@ -87,14 +82,23 @@ def _chosen(job: Job) -> list[str]:
     return list(job.remembered(_REMOVED) or ())
 
 
-def _pods_per_node(job: Job) -> dict[str, int]:
+def _to_remove(workers: list[str], wanted: int, pods: dict[str, int] | None) -> list[str]:
+    absent = [name for name in workers if pods is not None and name not in pods]
+    joined = [name for name in workers if name not in absent]
+    surplus = max(0, len(joined) - wanted)
+    youngest_first = joined[::-1]
+    return absent + sorted(youngest_first, key=lambda name: (pods or {}).get(name, 0))[:surplus]
+
+
+def _pods_per_node(job: Job) -> dict[str, int] | None:
+    """How many pods each node of the cluster has; None where the bay does not answer."""
     try:
         with job.tools.bays.open(job.bay) as running:
             return running.pods_per_node()
     except BayUnreachable:
         if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
             raise
-        return {}
+        return None
 
 
 def _drain_once(job: Job, names: list[str]) -> list[str]:

@@ -120,6 +120,25 @@ def test_a_shrinking_bay_gives_up_its_emptiest_nodes_after_draining_them(world: 
     assert world.bay(uuid).node_count == 1
 
 
+def test_a_node_that_never_joined_is_replaced(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.scale(uuid, 2)
+    world.turn()
+    stack = world.stack(uuid)
+    stack.nodes.append("never-joined")
+    world.running(uuid).forgotten.add("never-joined")
+    stack.fail("Timed out")
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.UPDATE_FAILED, 1)
+    cloud.heat.at_once = True
+    world.scale(uuid, 2)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+    assert len(world.stack(uuid).nodes) == 2
+    assert "never-joined" not in world.stack(uuid).nodes
+
+
 def test_draining_ends_in_its_time_and_says_what_was_left(world: World, ready_bay: Ready) -> None:
     uuid = ready_bay(node_count=2)
     world.running(uuid).stubborn = ["default/db: a budget forbids it"]

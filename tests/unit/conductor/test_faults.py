@@ -1,0 +1,77 @@
+"""From Heat's words to a tenant's."""
+
+import pytest
+
+from magnum.clients.heat import StackResource
+from magnum.conductor import faults
+
+
+def failed(path: str, reason: str, kind: str = "OS::Nova::Server", *, nested: bool = False) -> StackResource:
+    return StackResource(tuple(path.split(".")), kind, "CREATE_FAILED", reason, "", nested)
+
+
+@pytest.mark.parametrize(
+    ("reason", "plain"),
+    [
+        ("Image x could not be found.", "Image x could not be found."),
+        ("ResourceInError: resources.server: Image x could not be found.", "Image x could not be found."),
+        (
+            "Resource CREATE failed: NotFound: resources.nodes.resources[0].resources.server: No such image: x.",
+            "No such image: x.",
+        ),
+        (
+            'ResourceInError: resources.server: Went to status ERROR due to "Message: No host was found. , Code: 500"',
+            "No host was found.",
+        ),
+        ("Property error: : resources.a.properties.b: : no", "Property error: : resources.a.properties.b: : no"),
+        ("Timed out", "Timed out"),
+        ("", "no reason is given"),
+        ("two\n lines", "two lines"),
+    ],
+)
+def test_noise_goes(reason: str, plain: str) -> None:
+    assert faults.plain(reason) == plain
+
+
+def test_only_leaves_count() -> None:
+    found = faults.collect(
+        [
+            failed("nodes", "resources.nodes: …", "OS::Heat::ResourceGroup", nested=True),
+            failed("nodes.1", "…", "server.yaml", nested=True),
+            failed("nodes.1.server", "ResourceInError: resources.server: Quota exceeded for instances (HTTP 403)"),
+            failed("nodes.0.ready", "CREATE aborted (user triggered cancel)", "OS::Heat::WaitCondition"),
+            StackResource(("network",), "OS::Neutron::Net", "CREATE_COMPLETE", "", "", nested=False),
+        ]
+    )
+    assert [(fault["resource"], fault["service"], fault["code"]) for fault in found] == [
+        ("nodes.1.server", "nova", "403")
+    ]
+    assert faults.one_line(found, "") == "node 1: Quota exceeded for instances (HTTP 403)"
+
+
+def test_cancelled_ones_count_where_nothing_else_is_known() -> None:
+    found = faults.collect([failed("masters.0.port", "CREATE aborted", "OS::Neutron::Port")])
+    assert faults.one_line(found, "") == "master 0: CREATE aborted"
+
+
+def test_a_nested_stack_that_failed_by_itself_is_a_leaf() -> None:
+    found = faults.collect([failed("nodes", "StackValidationFailed: resources.nodes: no such flavor", nested=True)])
+    assert faults.one_line(found, "") == "nodes: no such flavor"
+
+
+def test_a_node_that_never_reported_is_named() -> None:
+    (fault,) = faults.collect(
+        [failed("nodes.2.ready", "WaitConditionTimeout: resources.ready: 0 of 1 received", "OS::Heat::WaitCondition")]
+    )
+    assert (fault["name"], fault["message"].split(".")[0]) == ("node 2", "did not report in time that it is up")
+
+
+def test_many_faults_are_counted_and_long_ones_cut() -> None:
+    found = faults.collect([failed(f"nodes.{number}.server", "x" * 2000) for number in range(3)])
+    line = faults.one_line(found, "")
+    assert line.endswith("(and 2 more)")
+    assert len(line) < 600
+
+
+def test_without_faults_the_stack_speaks() -> None:
+    assert faults.one_line([], "Create timed out") == "Create timed out"

@@ -1,0 +1,128 @@
+"""A whole conductor in its threads: what wakes it, and how it stops."""
+
+import time as real_time
+from collections.abc import Callable, Iterator
+
+import pytest
+from oslo_config import cfg
+
+from magnum.common import rpc
+from magnum.common.context import RequestContext
+from magnum.common.exception import NotFound, Unavailable
+from magnum.common.idents import new_uuid
+from magnum.common.rpc import ConductorClient
+from magnum.common.states import BayStatus
+from magnum.conductor.service import Conductor
+from magnum.conductor.tools import Tools
+from magnum.db import models
+from magnum.db.session import Database
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import World
+
+PATIENCE = 20.0
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    end = real_time.monotonic() + PATIENCE
+    while real_time.monotonic() < end:
+        if happened():
+            return True
+        real_time.sleep(0.02)
+    return False
+
+
+@pytest.fixture
+def bus(conf: cfg.ConfigOpts) -> Iterator[object]:
+    conf.set_override("rpc_timeout", 5, group="conductor")
+    transport = rpc.transport(conf, rpc.IN_MEMORY)
+    yield transport
+    transport.cleanup()
+
+
+@pytest.fixture
+def conductor(conf: cfg.ConfigOpts, database: Database, bus: object, tools: Tools) -> Iterator[Conductor]:
+    conductor = Conductor(conf, database, bus, tools)
+    conductor.start()
+    yield conductor
+    conductor.stop()
+
+
+@pytest.fixture
+def client(conf: cfg.ConfigOpts, bus: object) -> ConductorClient:
+    return ConductorClient(conf, bus)
+
+
+def test_a_message_wakes_it(
+    conf: cfg.ConfigOpts, bus: object, database: Database, tools: Tools, world: World, client: ConductorClient
+) -> None:
+    conf.set_override("sweep_interval", 3600.0, group="conductor")
+    conductor = Conductor(conf, database, bus, tools)
+    conductor.start()
+    try:
+        real_time.sleep(0.2)
+        uuid = world.create()
+        client.operation_queued(world.context, uuid)
+        assert eventually(lambda: world.bay(uuid).status == BayStatus.CREATE_COMPLETE)
+    finally:
+        conductor.stop()
+
+
+def test_a_lost_message_costs_a_sweep_interval_only(conf: cfg.ConfigOpts, world: World, conductor: Conductor) -> None:
+    uuid = world.create()
+    assert eventually(lambda: world.bay(uuid).status == BayStatus.CREATE_COMPLETE)
+
+
+def test_many_bays_at_once(world: World, cloud: FakeCloud, conductor: Conductor, client: ConductorClient) -> None:
+    bays = [world.create(name=f"b{number}") for number in range(20)]
+    client.operation_queued(world.context, bays[0])
+    assert eventually(lambda: all(world.bay(uuid).status == BayStatus.CREATE_COMPLETE for uuid in bays))
+    assert len(cloud.heat.stacks) == 20
+
+
+def test_a_heartbeat_is_left(database: Database, conductor: Conductor) -> None:
+    def beats() -> int:
+        with database.reader() as session:
+            row = session.query(models.MagnumService).one_or_none()
+            return row.report_count if row else 0
+
+    assert eventually(lambda: beats() == 1)
+
+
+def test_the_apis_calls_reach_the_bay(
+    world: World, conductor: Conductor, client: ConductorClient, stranger: RequestContext
+) -> None:
+    uuid = world.create()
+    assert eventually(lambda: world.bay(uuid).status == BayStatus.CREATE_COMPLETE)
+    pod = {"metadata": {"name": "web"}}
+    made = client.workload_create(world.context, "pod", uuid, pod)
+    client.workload_refresh(world.context, "pod", [uuid])
+    client.workload_update(world.context, "pod", made, pod)
+    with pytest.raises(NotFound):
+        client.workload_delete(stranger, "pod", made)
+    client.workload_delete(world.context, "pod", made)
+    assert world.running(uuid).objects["pod"] == {}
+    with pytest.raises(NotFound):
+        client.workload_delete(world.context, "pod", new_uuid())
+
+
+def test_without_a_conductor_the_api_is_told_so(
+    conf: cfg.ConfigOpts, client: ConductorClient, context: RequestContext
+) -> None:
+    with pytest.raises(Unavailable):
+        client.workload_refresh(context, "pod", [])
+
+
+def test_it_stops_quickly_and_hands_over(
+    conf: cfg.ConfigOpts, database: Database, bus: object, tools: Tools, world: World, cloud: FakeCloud
+) -> None:
+    cloud.heat.at_once = False
+    conductor = Conductor(conf, database, bus, tools)
+    conductor.start()
+    uuid = world.create()
+    assert eventually(lambda: world.bay(uuid).stack_id is not None)
+    started = real_time.monotonic()
+    conductor.stop()
+    assert real_time.monotonic() - started < 10
+    cloud.heat.at_once = True
+    world.work(owner="two")
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
