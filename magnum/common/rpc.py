@@ -44,7 +44,6 @@ def server(conf: cfg.ConfigOpts, bus: Any, endpoints: list[object]) -> Any:
         bus,
         target,
         endpoints,
-        executor="threading",
         serializer=ContextSerializer(),
         access_policy=messaging.ExplicitRPCAccessPolicy,
     )

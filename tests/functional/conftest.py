@@ -39,8 +39,8 @@ def conf(tmp_path: Path) -> Iterator[cfg.ConfigOpts]:
         "[DEFAULT]\ntransport_url = fake://\n"
         f"[certificates]\nencryption_key = {Fernet.generate_key().decode()}\n"
         f"[database]\nconnection = sqlite:///{tmp_path}/magnum.sqlite\n"
-        "[keystone_authtoken]\nauth_type = password\nauth_url = http://keystone.invalid\nusername = magnum\n"
-        "password = secret\nservice_token_roles_required = true\n"
+        "[keystone_authtoken]\nauth_type = none\nwww_authenticate_uri = http://keystone.invalid\n"
+        "service_token_roles_required = true\n"
     )
     fixture = Config(CONF)
     fixture.setUp()

@@ -1,0 +1,105 @@
+"""Whatever is sent, the answer is no 5xx, and what is refused leaves nothing behind."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wsme import types as wtypes
+
+from magnum.api.resources.baymodels import BayModelInput
+from magnum.api.resources.bays import BayInput
+from magnum.api.resources.certificates import CertificateInput
+from magnum.api.resources.nodes import NodeInput
+from magnum.api.resources.workloads import WorkloadInput
+from magnum.db import models
+from magnum.db.session import Database
+from tests.functional.conftest import Client
+from tests.functional.test_workloads import POD
+
+INPUTS: dict[str, type[wtypes.Base]] = {
+    "baymodels": BayModelInput,
+    "bays": BayInput,
+    "nodes": NodeInput,
+    "pods": WorkloadInput,
+    "rcs": WorkloadInput,
+    "certificates": CertificateInput,
+}
+TABLES: dict[str, Any] = {"baymodels": models.BayModel, "bays": models.Bay, "nodes": models.Node, "pods": models.Pod}
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["small", "web", "kubernetes", "debian", "10.0.0.1", "http://x.invalid:99999/", POD, "{'a': 1}"])
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+PATHS = st.sampled_from(
+    ["/name", "/node_count", "/labels", "/labels/a", "/manifest", "/manifest_url", "/type", "//", "x"]
+)
+PATCHES = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={"op": st.sampled_from(["add", "replace", "remove", "x", []]), "path": PATHS, "value": VALUES}
+    ),
+    max_size=4,
+)
+
+quick = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def count(database: Database, plural: str) -> int:
+    with database.reader() as session:
+        return int(session.query(TABLES[plural]).count()) if plural in TABLES else 0
+
+
+@pytest.mark.parametrize("plural", INPUTS)
+def test_creating(alice: Client, ready_bay: dict[str, Any], database: Database, plural: str) -> None:
+    fields = [attribute.name for attribute in wtypes.list_attributes(INPUTS[plural])]
+
+    @quick
+    @given(body=st.dictionaries(st.sampled_from(fields), VALUES) | VALUES)
+    def _check(body: Any) -> None:
+        before = count(database, plural)
+        response = alice.post(f"/v1/{plural}", body)
+        assert response.status_int < 500, (body, response.text)
+        assert count(database, plural) - before == (1 if response.status_int == 201 and plural in TABLES else 0)
+
+    _check()
+
+
+@pytest.mark.parametrize("path", ["/v1/baymodels/small", "/v1/bays/web", "/v1/pods/redis"])
+def test_patching(alice: Client, ready_bay: dict[str, Any], path: str) -> None:
+    alice.post("/v1/pods", {"bay_uuid": "web", "manifest": POD})
+
+    @quick
+    @given(body=PATCHES | VALUES)
+    def _check(body: Any) -> None:
+        response = alice.patch(path, body)
+        assert response.status_int < 500, (body, response.text)
+
+    _check()
+
+
+@pytest.mark.parametrize("plural", ["baymodels", "bays", "pods"])
+def test_asking(alice: Client, ready_bay: dict[str, Any], plural: str) -> None:
+    @quick
+    @given(
+        ident=st.text(max_size=12, alphabet=st.characters(codec="utf-8")),
+        key=st.sampled_from(["limit", "marker", "sort_key", "sort_dir", "bay_ident", "x"]),
+        value=st.text(max_size=12, alphabet=st.characters(codec="utf-8")),
+    )
+    def _check(ident: str, key: str, value: str) -> None:
+        for path in (f"/v1/{plural}/{quote(ident)}", f"/v1/{plural}?{quote(key)}={quote(value)}"):
+            assert alice.get(path).status_int < 500, path
+
+    _check()
