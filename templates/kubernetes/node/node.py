@@ -148,7 +148,7 @@ class Node:
         self.kubeadm("init").finish(self.deadline)
 
     def join(self) -> None:
-        """Join. kubeadm may be started before the cluster takes nodes, since most releases look only some seconds later.
+        """Join. kubeadm is started before the cluster takes nodes, since most releases look only some seconds later.
 
         Where that was too early it gives up before it has changed anything, and is started again at the right time.
         """

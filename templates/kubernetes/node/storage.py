@@ -7,6 +7,8 @@ from pathlib import Path
 import system
 
 _HOME = "/var/lib/containerd"
+_STAGING = Path("/run/magnum-volume")
+_FSTAB = Path("/etc/fstab")
 _DISKS = Path("/dev/disk/by-id")
 _ID_LENGTH = 20  # as much of a volume's id as a disk's serial number holds
 
@@ -16,21 +18,24 @@ def mount(volume_id: str, deadline: float) -> None:
     pattern = f"*{glob.escape(volume_id[:_ID_LENGTH])}"
     found = system.wait_for(lambda: list(_DISKS.glob(pattern)) or None, deadline, f"volume {volume_id} is not attached")
     disk = str(found[0].resolve())
-    if subprocess.run(["blkid", disk], capture_output=True, check=False).returncode:
+    if not _has_file_system(disk):
         system.run("mkfs.ext4", "-q", disk)
     system.run("systemctl", "stop", "containerd")
-    with Path("/etc/fstab").open("a") as table:
-        identifier = system.run("blkid", "-o", "value", "-s", "UUID", disk).strip()
-        table.write(f"UUID={identifier} {_HOME} ext4 defaults,nofail,x-systemd.before=containerd.service 0 2\n")
     _move_content(disk)
-    system.run("mount", _HOME)
+    identifier = system.run("blkid", "-o", "value", "-s", "UUID", disk).strip()
+    with _FSTAB.open("a") as table:
+        table.write(f"UUID={identifier} {_HOME} ext4 defaults,nofail,x-systemd.before=containerd.service 0 2\n")
+    system.run("mount", disk, _HOME)
+
+
+def _has_file_system(disk: str) -> bool:
+    return subprocess.run(["blkid", disk], capture_output=True, check=False).returncode == 0
 
 
 def _move_content(disk: str) -> None:
     """Keep the images that came with the server's own image."""
-    staging = Path("/run/magnum-volume")
-    staging.mkdir(exist_ok=True)
-    system.run("mount", disk, str(staging))
+    _STAGING.mkdir(exist_ok=True)
     Path(_HOME).mkdir(exist_ok=True)
-    system.run("cp", "-a", f"{_HOME}/.", str(staging))
-    system.run("umount", str(staging))
+    system.run("mount", disk, str(_STAGING))
+    system.run("cp", "-a", f"{_HOME}/.", str(_STAGING))
+    system.run("umount", str(_STAGING))

@@ -1,0 +1,75 @@
+"""Labels: what a schema accepts, refuses and suggests."""
+
+import pytest
+
+from magnum.drivers.labels import Label, LabelSchema
+
+SCHEMA = LabelSchema(
+    [
+        Label("kube_tag", "string", "v1.34.2", "release", pattern=r"v1\.[0-9]+\.[0-9]+", expects="a release"),
+        Label("pods_network_cidr", "cidr", "10.100.0.0/16", "pods"),
+        Label("coredns_enabled", "boolean", "true", "dns"),
+        Label("node_length", "integer", "24", "length", minimum=17, maximum=28),
+        Label("backend", "choice", "vxlan", "backend", choices=("vxlan", "host-gw")),
+        Label("download_url", "url", "https://dl.k8s.io/release", "place"),
+    ]
+)
+
+
+def test_values_are_typed_and_unset_labels_have_their_default() -> None:
+    values = SCHEMA.values({"coredns_enabled": "False", "node_length": "26", "download_url": "http://mirror/k8s/"})
+
+    assert values == {
+        "kube_tag": "v1.34.2",
+        "pods_network_cidr": "10.100.0.0/16",
+        "coredns_enabled": False,
+        "node_length": 26,
+        "backend": "vxlan",
+        "download_url": "http://mirror/k8s",
+    }
+
+
+def test_an_unknown_label_is_refused_with_the_nearest_one() -> None:
+    assert SCHEMA.validate({"kube_tags": "v1.30.0"}) == ["There is no label 'kube_tags'; did you mean kube_tag?"]
+
+
+def test_a_label_like_no_other_is_refused_with_all_that_there_are() -> None:
+    [problem] = SCHEMA.validate({"zzz": "1"})
+
+    assert "backend, coredns_enabled" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kube_tag", "v1.34.2; rm -rf /"),
+        ("kube_tag", "v1.34.2\n"),
+        ("pods_network_cidr", "10.100.0.0"),
+        ("pods_network_cidr", "10.100.0.1/16"),
+        ("pods_network_cidr", "fd00::/64"),
+        ("coredns_enabled", "maybe"),
+        ("node_length", "16"),
+        ("node_length", "29"),
+        ("node_length", "24.0"),
+        ("node_length", "٢٤"),
+        ("backend", "udp"),
+        ("download_url", "file:///etc/passwd"),
+        ("download_url", 'https://mirror/"$(id)"'),
+        ("download_url", "https://mirror/\n"),
+        ("download_url", "https://mirror/" + "x" * 300),
+    ],
+)
+def test_a_wrong_value_is_refused_by_label(name: str, value: str) -> None:
+    [problem] = SCHEMA.validate({name: value})
+
+    assert problem.startswith(f"Label {name} cannot be ")
+
+
+def test_every_problem_is_named_at_once() -> None:
+    assert len(SCHEMA.validate({"kube_tag": "1.2", "nod_length": "24", "backend": "udp"})) == 3
+
+
+def test_an_operator_changes_defaults_but_not_to_nonsense() -> None:
+    assert SCHEMA.with_defaults({"backend": "host-gw"}).values({})["backend"] == "host-gw"
+    with pytest.raises(ValueError, match="Label backend cannot be"):
+        SCHEMA.with_defaults({"backend": "udp"})
