@@ -58,17 +58,6 @@ def client(url: str, config: Path) -> https.Client:
         return https.Client(url, authority, certificate, key)  # which reads the files now
 
 
-def answers(api: https.Client) -> bool | None:
-    """Return True once the API answers at all."""
-    try:
-        api.call("GET", "/version", timeout=3)
-    except https.Unreachable:
-        return None
-    except https.Refused:
-        return True
-    return True
-
-
 def may_join(api: https.Client, name: str) -> bool | None:
     """Return True once the cluster lets joining nodes look for themselves: kubeadm init grants that almost last."""
     try:

@@ -31,7 +31,6 @@ from system import Failed, log
 MAGNUM = Path("/etc/magnum")
 PKI = Path("/etc/kubernetes/pki")
 KUBEADM_CONFIG = MAGNUM / "kubeadm.yaml"
-KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
 KUBEADM_LOG = Path("/var/log/magnum-kubeadm.log")
 DISCOVERY_FILE = MAGNUM / "discovery.conf"
 SECRETS = ("bootstrap-token", "signal", "bootstrap.key", "bootstrap.csr", "discovery.conf", "kubeadm.yaml")
@@ -136,9 +135,11 @@ class Node:
         system.write(DISCOVERY_FILE, json.dumps(config))
 
     def wait_for_control_plane(self) -> None:
-        """Wait for the API; a master also for its turn."""
+        """Wait until nodes may join; a master also for its turn."""
         api = cluster.client(self.api_url, DISCOVERY_FILE)
-        system.wait_for(lambda: cluster.answers(api), self.deadline, f"the API at {self.api_url} does not answer")
+        system.wait_for(
+            lambda: cluster.may_join(api, self.name), self.deadline, f"the API at {self.api_url} takes no nodes"
+        )
         if self.role == "master":
             prefix, _, index = self.name.rpartition("-")
             before = f"{prefix}-{int(index) - 1}"
@@ -148,19 +149,7 @@ class Node:
         self.kubeadm("init").finish(self.deadline)
 
     def join(self) -> None:
-        """Join. kubeadm is started before the cluster takes nodes, since most releases look only some seconds later.
-
-        Where that was too early it gives up before it has changed anything, and is started again at the right time.
-        """
-        try:
-            self.kubeadm("join").finish(self.deadline)
-        except Failed as error:
-            if KUBELET_CONFIG.exists():
-                raise
-            log(f"too early to join: {error}")
-            api = cluster.client(self.api_url, DISCOVERY_FILE)
-            system.wait_for(lambda: cluster.may_join(api, self.name), self.deadline, "the cluster takes no nodes")
-            self.kubeadm("join").finish(self.deadline)
+        self.kubeadm("join").finish(self.deadline)
 
     def kubeadm(self, verb: str) -> "Kubeadm":
         phases = [phase for phase in self.settings["skipped_phases"] if verb == "init" or phase == "preflight"]

@@ -30,7 +30,7 @@ _WATCH_SECONDS = 300
 _RETRY = 0.5
 # A kubelet reports how it is when it is given its range, and some not again for ten seconds; it is well a second after
 # its start, so the range is entered then.
-_SETTLING = 1.5
+_SETTLING = 2.0
 
 
 class Nodes:

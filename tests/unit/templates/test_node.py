@@ -197,43 +197,6 @@ def test_no_secret_stays_on_disk(scripts: Scripts, folder: Path, monkeypatch: py
     assert [path.name for path in folder.iterdir()] == ["node.json"]
 
 
-def test_kubeadm_started_too_early_is_started_again(
-    scripts: Scripts, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcomes = [scripts.system.Failed("forbidden"), None]
-
-    class Kubeadm:
-        def finish(self, deadline: float) -> None:
-            outcome = outcomes.pop(0)
-            if outcome:
-                raise outcome
-
-    node = make(scripts, Magnum())
-    monkeypatch.setattr(node, "kubeadm", lambda verb: Kubeadm())
-    monkeypatch.setattr(scripts.node, "KUBELET_CONFIG", folder / "config.yaml")
-    monkeypatch.setattr(scripts.cluster, "client", lambda *_: None)
-    monkeypatch.setattr(scripts.cluster, "may_join", lambda *_: True)
-
-    node.join()
-
-    assert outcomes == []
-
-
-def test_kubeadm_that_failed_halfway_is_not(scripts: Scripts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "config.yaml").touch()
-
-    class Kubeadm:
-        def finish(self, deadline: float) -> None:
-            raise scripts.system.Failed("kubelet is not healthy")
-
-    node = make(scripts, Magnum())
-    monkeypatch.setattr(node, "kubeadm", lambda verb: Kubeadm())
-    monkeypatch.setattr(scripts.node, "KUBELET_CONFIG", folder / "config.yaml")
-
-    with pytest.raises(scripts.system.Failed, match="kubelet is not healthy"):
-        node.join()
-
-
 @pytest.mark.parametrize(
     ("output", "complaint"),
     [
