@@ -85,8 +85,7 @@ class LocalCloud:
         self.ports = Ports(settings.port_offset)
 
     def up(self, steps: Steps) -> None:
-        """Have all of it running, from whatever state it is in."""
-        self.check()
+        """Have all of it running, from whatever state it is in. Call :meth:`check` first."""
         self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o755)
         cloud_settings.store(self.paths, self.settings)
         self._install_packages(steps)
@@ -166,7 +165,7 @@ class LocalCloud:
         with steps.step("Remove what was cached"):
             if engine.is_available():
                 node_image.remove(engine.ensure())
-            engine.stop()
+            engine.remove()
             shutil.rmtree(cache_root(), ignore_errors=True)
 
     def times_of_bay(self, name: str, uuid: str) -> BayTimes | None:

@@ -76,6 +76,15 @@ def stop() -> bool:
     return processes.stop(_pid_file(), _STOP_SECONDS)
 
 
+def remove() -> None:
+    """End the engine if it was started here, and remove all data that such an engine ever kept."""
+    stop()
+    if is_available() and _describe().root == _data():
+        return  # somebody else has an engine use it
+    shutil.rmtree(_data(), ignore_errors=True)
+    shutil.rmtree(_folder(), ignore_errors=True)
+
+
 def process_ids() -> list[int]:
     """The processes of an engine that was started here, those of its containers apart; none for any other engine."""
     return processes.members(_pid_file())
@@ -83,6 +92,10 @@ def process_ids() -> list[int]:
 
 def _folder() -> Path:
     return state_root() / "engine"
+
+
+def _data() -> Path:
+    return state_root() / "docker"
 
 
 def _pid_file() -> Path:
@@ -98,7 +111,7 @@ def _service() -> Service:
         argv=(
             program,
             f"--host={_DOCKER_HOST}",
-            f"--data-root={state_root() / 'docker'}",
+            f"--data-root={_data()}",
             f"--pidfile={_folder() / 'dockerd.own.pid'}",
         ),
         log=_folder() / "dockerd.log",

@@ -27,6 +27,16 @@ def test_an_engine_that_was_not_started_here_is_not_ended(tmp_path: Path, monkey
     assert not engine.stop()
 
 
+def test_nothing_is_left_of_an_engine_that_was_started_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_SOCKET", tmp_path / "docker.sock")
+    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path / "state"))
+    (tmp_path / "state" / "docker" / "overlay2").mkdir(parents=True)
+    (tmp_path / "state" / "engine").mkdir()
+    (tmp_path / "state" / "demo").mkdir()
+    engine.remove()
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["demo"]
+
+
 @pytest.mark.parametrize("driver", ["overlay2", "overlayfs"])
 def test_layers_that_are_shared_do(driver: str, tmp_path: Path) -> None:
     engine.check_storage(driver, tmp_path)
