@@ -1,14 +1,16 @@
 """The command `magnum-local`."""
 
 import argparse
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from magnum.localcloud import demo, figures, settings
+from magnum.localcloud import demo, figures, preflight, settings
 from magnum.localcloud.cloud import LocalCloud
 from magnum.localcloud.paths import DEFAULT_NAME, CloudPaths, cache_root, state_root
 from magnum.localcloud.preflight import PreflightError
@@ -27,6 +29,20 @@ in {state_root()}/NAME (MAGNUM_LOCAL_STATE).
 """
 _INTERRUPTED = 130
 _NOT_RUNNING = 3
+
+
+@contextmanager
+def _alone(steps: Steps) -> Iterator[None]:
+    """Keep other commands that change clouds waiting until this one has ended: clouds share the Docker Engine."""
+    root = state_root()
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with steps.step("Another magnum-local has ended"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +126,8 @@ def _up(options: argparse.Namespace) -> int:
     paths = CloudPaths.named(options.name)
     cloud = LocalCloud(paths, settings.settle(paths, options.port_offset, options.bus))
     begun = time.monotonic()
-    with Steps(sys.stderr) as steps:
+    cloud.check()
+    with Steps(sys.stderr) as steps, _alone(steps):
         cloud.up(steps)
     figures.remember_build(steps.seconds)
     print(f"The cloud {paths.name!r} is up ({time.monotonic() - begun:.0f} s). To use it:\n")
@@ -119,14 +136,16 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    with Steps(sys.stderr) as steps:
+    preflight.require_root()
+    with Steps(sys.stderr) as steps, _alone(steps):
         _existing(options.name).down(steps)
     print(f"The cloud {options.name!r} is down. To go on with it: magnum-local up --name {options.name}")
     return 0
 
 
 def _reset(options: argparse.Namespace) -> int:
-    with Steps(sys.stderr) as steps:
+    preflight.require_root()
+    with Steps(sys.stderr) as steps, _alone(steps):
         cloud = _existing(options.name)
         cloud.reset(steps)
         if options.cache:

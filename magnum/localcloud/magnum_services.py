@@ -64,12 +64,18 @@ class Magnum:
         text = self._configuration_text()
         write_private(self.configuration, text)
         services = self._services(digest_of_text(text, str(SOURCE_ROOT), _digest_of_magnum()))
-        unwanted = [name for name in NAMES if name not in {service.name for service in services}]
-        for name in unwanted:
-            processes.stop(self.paths.pid_file(name))
-        if not all(_is_current(service) for service in services):
+        current = {service.name for service in services if _is_current(service)}
+        for name in NAMES:
+            if name not in current:
+                processes.stop(self.paths.pid_file(name))
+        if len(current) < len(services):
             self._upgrade_schema()
         started = [processes.ensure(service) for service in services]
+        for service in services:
+            if processes.running(service.pid_file) is None:  # the conductor has nothing to be asked whether it is well
+                raise ServiceError(
+                    f"{service.name} has ended; the end of {service.log}:\n{processes.tail(service.log)}"
+                )
         return any(started)
 
     def _services(self, fingerprint: str) -> list[Service]:

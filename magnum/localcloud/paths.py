@@ -9,6 +9,7 @@ DEFAULT_NAME = "demo"
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the folder that holds the installed package)."""
 
+_LONGEST_ROOT = 85
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -35,7 +36,12 @@ class CloudPaths:
             raise ValueError(
                 f"{name!r} cannot name a cloud: use at most 31 lower-case letters, digits and dashes, a letter first"
             )
-        return cls(name=name, root=state_root() / name)
+        root = state_root() / name
+        if len(str(root)) > _LONGEST_ROOT:
+            raise ValueError(
+                f"{root} is too long a name: sockets below it must fit. Choose another MAGNUM_LOCAL_STATE."
+            )
+        return cls(name=name, root=root)
 
     @property
     def logs(self) -> Path:

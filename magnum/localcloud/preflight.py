@@ -47,6 +47,12 @@ def check(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]]
         raise PreflightError(problems)
 
 
+def require_root() -> None:
+    """Raise PreflightError for anybody who may not touch what belongs to a cloud."""
+    if os.geteuid() != 0:
+        raise PreflightError([Problem("The local cloud belongs to root.", "Run the same as root (sudo, or su -c).")])
+
+
 def _operating_system() -> Iterable[Problem]:
     release = _os_release()
     families = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}

@@ -25,6 +25,7 @@ from magnum.localcloud.files import digest_of_text, write_private
 
 _POLL_SECONDS = 0.1
 _LOG_TAIL_LINES = 25
+_LOG_BYTES = 50 << 20
 _MARK = "MAGNUM_LOCAL_PROCESS"
 
 
@@ -155,6 +156,8 @@ def _answers(service: Service) -> bool:
 
 def _start(service: Service) -> subprocess.Popen[bytes]:
     service.log.parent.mkdir(parents=True, exist_ok=True)
+    if service.log.exists() and service.log.stat().st_size > _LOG_BYTES:
+        service.log.replace(service.log.with_suffix(".log.old"))
     with service.log.open("ab") as log:
         process = subprocess.Popen(
             service.argv,

@@ -67,13 +67,17 @@ class Transcript:
 
     def wait(self, what: str, command: str, ready: Callable[[Any], bool], seconds: float) -> None:
         """Ask until the answer is right, showing how long it takes; the answer then is shown as a user sees it."""
+        self.until(what, command, ready, seconds)
+        self.run(command)
+
+    def until(self, what: str, command: str, ready: Callable[[Any], bool], seconds: float) -> None:
+        """Ask until the answer is right, showing how long it takes."""
         deadline = time.monotonic() + seconds
         with Steps(sys.stderr) as steps, steps.step(what):
             while not ready(self.ask(command)):
                 if time.monotonic() > deadline:
                     raise CommandError(f"{what}: not so after {seconds:.0f} s. See: {command}")
                 time.sleep(_POLL_SECONDS)
-        self.run(command)
 
     def _shell(self, command: str, seconds: float, *, capture_errors: bool) -> subprocess.CompletedProcess[str]:
         sys.stdout.flush()

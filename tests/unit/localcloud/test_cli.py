@@ -15,13 +15,14 @@ from magnum.localcloud.settings import Settings, store
 
 @pytest.fixture(autouse=True)
 def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path / "s"))
     monkeypatch.setenv("MAGNUM_LOCAL_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def brought_up(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Settings]]:
     clouds: list[tuple[str, Settings]] = []
+    monkeypatch.setattr(LocalCloud, "check", lambda _: None)
     monkeypatch.setattr(LocalCloud, "up", lambda cloud, _: clouds.append((cloud.paths.name, cloud.settings)))
     return clouds
 
@@ -62,9 +63,19 @@ def test_errors_are_told_in_words(
     def fail(*_: Any) -> None:
         raise error
 
+    monkeypatch.setattr(LocalCloud, "check", lambda _: None)
     monkeypatch.setattr(LocalCloud, "up", fail)
     assert cli.main(["up"]) == code
     assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["down", "reset"])
+def test_only_root_may_end_or_remove(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert cli.main([command]) == 1
+    assert "belongs to root" in capsys.readouterr().err
 
 
 def test_a_bad_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,12 +64,15 @@ class Tenant:
                 count = self.bays[BAY]["node_count"]
                 return [{"status": "Ready", "addresses": ["10.0.0.2"], "role": "master", "name": "n"}] * (count + 1)
             case "pod-list":
-                return [{"status": "Running"}] * self.pods
+                return [{"name": "web-x", "status": "Running"}] * self.pods + [{"name": "job", "status": "Failed"}]
             case _:
                 kind = words[1].removesuffix("-show")
                 return {} if any(other.startswith(f"{kind}-create") for other in self.others) else None
 
     def wait(self, what: str, command: str, ready: Callable[[Any], bool], seconds: float) -> None:
+        self.until(what, command, ready, seconds)
+
+    def until(self, what: str, command: str, ready: Callable[[Any], bool], seconds: float) -> None:
         if not ready(self.ask(command)):
             raise CommandError(what)
 
@@ -125,6 +128,13 @@ def test_a_bay_that_failed_is_made_again(tenant: Tenant) -> None:
     _show()
     assert f"magnum bay-delete {BAY} --wait" in tenant.typed
     assert tenant.bays[BAY]["status"] == "CREATE_COMPLETE"
+
+
+def test_a_bay_whose_change_failed_is_kept_and_changed_again(tenant: Tenant) -> None:
+    tenant.bays[BAY] = {"status": "UPDATE_FAILED", "node_count": 2}
+    _show()
+    assert "bay-update" in _verbs(tenant)
+    assert "bay-delete" not in _verbs(tenant)
 
 
 def test_a_claim_that_does_not_hold_stops_the_story(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ _ADDRESSES = {"Keystone": ("172.17.0.1", 5000), "MariaDB": ("127.0.0.1", 13306)}
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine on which all is well."""
-    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MAGNUM_LOCAL_STATE", str(tmp_path / "s"))
     monkeypatch.setenv("MAGNUM_LOCAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")

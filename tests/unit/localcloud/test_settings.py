@@ -37,6 +37,12 @@ def test_a_name_that_could_harm_is_refused(name: str) -> None:
         CloudPaths.named(name)
 
 
+def test_a_folder_in_which_sockets_would_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAGNUM_LOCAL_STATE", "/var/lib/" + "x" * 90)
+    with pytest.raises(ValueError, match="Choose another MAGNUM_LOCAL_STATE"):
+        CloudPaths.named("demo")
+
+
 def test_an_offset_moves_every_port() -> None:
     plain, moved = Ports(), Ports(20000)
     names = [name for name in dir(Ports) if isinstance(getattr(Ports, name), property)]
