@@ -40,13 +40,15 @@ def transport(conf: cfg.ConfigOpts, url: str | None = None) -> Any:
 def server(conf: cfg.ConfigOpts, bus: Any, endpoints: list[object]) -> Any:
     """A conductor's RPC server, not yet started."""
     target = messaging.Target(topic=conf.conductor.topic, server=conf.host)
-    return messaging.get_rpc_server(
+    made = messaging.get_rpc_server(
         bus,
         target,
         endpoints,
         serializer=ContextSerializer(),
         access_policy=messaging.ExplicitRPCAccessPolicy,
     )
+    conf.set_default("executor_thread_pool_size", conf.conductor.rpc_threads)
+    return made
 
 
 class ConductorClient:

@@ -25,6 +25,7 @@ _HTTP = re.compile(r"\(HTTP (?P<code>\d{3})\)")
 _CANCELLED = re.compile(r"abort|cancel", re.I)
 _SIGNALS = re.compile(r"^(?P<got>\d+) of (?P<wanted>\d+) received")
 _LONGEST = 500
+_MOST_NAMES = 3
 _WAITING_TYPES = ("OS::Heat::WaitCondition", "AWS::CloudFormation::WaitCondition")
 
 
@@ -43,9 +44,18 @@ def one_line(faults: Sequence[Fault], otherwise: str) -> str:
     """
     if not faults:
         return _shortened(plain(otherwise))
-    first = faults[0]
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return _shortened(f"{first['name']}: {first['message']}") + more
+    message = faults[0]["message"]
+    names = [fault["name"] for fault in faults if fault["message"] == message]
+    others = len(faults) - len(names)
+    more = f" (and {others} more)" if others else ""
+    return _shortened(f"{_listed(names)}: {message}") + more
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = sorted(set(names))
+    if len(shown) > _MOST_NAMES:
+        return f"{', '.join(shown[:_MOST_NAMES])} and {len(shown) - _MOST_NAMES} more"
+    return ", ".join(shown)
 
 
 def plain(reason: str) -> str:

@@ -71,7 +71,8 @@ def forget_nodes(job: Job) -> Done:
 
 
 def _end(job: Job) -> None:
-    job.finish({"node_count": _wanted(job)}, f"The bay has {_wanted(job)} nodes.")
+    count = _wanted(job)
+    job.finish({"node_count": count}, f"The bay has {count} node{'' if count == 1 else 's'}.")
 
 
 def _wanted(job: Job) -> int:

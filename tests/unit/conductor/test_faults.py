@@ -66,9 +66,16 @@ def test_a_node_that_never_reported_is_named() -> None:
     assert (fault["name"], fault["message"].split(".")[0]) == ("node 2", "did not report in time that it is up")
 
 
-def test_many_faults_are_counted_and_long_ones_cut() -> None:
-    found = faults.collect([failed(f"nodes.{number}.server", "x" * 2000) for number in range(3)])
+def test_what_failed_in_the_same_way_is_said_once() -> None:
+    found = faults.collect([failed(f"nodes.{number}.server", "No host was found.") for number in range(5)])
+    assert faults.one_line(found[:2], "") == "node 0, node 1: No host was found."
+    assert faults.one_line(found, "") == "node 0, node 1, node 2 and 2 more: No host was found."
+
+
+def test_other_faults_are_counted_and_long_ones_cut() -> None:
+    found = faults.collect([failed(f"nodes.{number}.server", str(number) * 2000) for number in range(3)])
     line = faults.one_line(found, "")
+    assert line.startswith("node 0: 000")
     assert line.endswith("(and 2 more)")
     assert len(line) < 600
 
