@@ -1,56 +1,48 @@
-"""Limits of the kernel that servers of bays share with this machine, and that Debian sets for one system alone.
+"""Limits of the kernel that many servers on one machine come up against.
 
-Each server's systemd, kubelet and containerd watch files. Where there are no more watches to be had, they end without a
-word. What is raised here is put back when the last cloud is removed.
+Every server of a bay runs systemd, containerd and kubelet, and each of these watches files: about ten inotify instances
+a server, all counted for this machine's root. With Debian's limit of 128 a dozen servers are too many, and the next
+systemd ends without a word. The limits are raised while there is a cloud, and put back when the last one is reset.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from magnum.localcloud.files import read_json, write_atomically
+from magnum.localcloud.files import write_atomically
 from magnum.localcloud.paths import state_root
 from magnum.localcloud.processes import ServiceError
 
-_NEEDED = {"fs.inotify.max_user_instances": 8192, "fs.inotify.max_user_watches": 524288}
-_SETTINGS = Path("/proc/sys")
+_WANTED = {"max_user_instances": 8192, "max_user_watches": 524288}
+_FOLDER = Path("/proc/sys/fs/inotify")
 
 
-def raise_limits() -> list[str]:
-    """Raise what is too low; the names of what was."""
-    low = [name for name, needed in _NEEDED.items() if _read(name) < needed]
-    if low:
-        before = {name: _read(name) for name in low}
-        write_atomically(_memory(), json.dumps({**before, **read_json(_memory())}) + "\n")  # the first value is theirs
-        for name in low:
-            _write(name, _NEEDED[name])
-    return low
+def raise_limits(folder: Path = _FOLDER, wanted: Mapping[str, int] = _WANTED) -> None:
+    """Have the limits at least as high as wanted, and note what they were."""
+    before = {name: int((folder / name).read_text()) for name in wanted}
+    low = {name: value for name, value in before.items() if value < wanted[name]}
+    if not low:
+        return
+    if not _note().exists():
+        state_root().mkdir(parents=True, exist_ok=True)
+        write_atomically(_note(), json.dumps(low) + "\n")
+    for name in low:
+        try:
+            (folder / name).write_text(str(wanted[name]))
+        except OSError as error:
+            raise ServiceError(
+                f"fs.inotify.{name} is {low[name]}, too low for several servers, and cannot be raised here "
+                f"({error.strerror}). On the machine itself: sysctl -w fs.inotify.{name}={wanted[name]}"
+            ) from error
 
 
-def put_back() -> None:
-    """Set what was raised to what it was, unless somebody has changed it since."""
-    for name, value in read_json(_memory()).items():
-        if name in _NEEDED and _read(name) == _NEEDED[name]:
-            _write(name, int(value))
-    _memory().unlink(missing_ok=True)
+def restore(folder: Path = _FOLDER) -> None:
+    """Put back what `raise_limits` found."""
+    if _note().exists():
+        for name, value in json.loads(_note().read_text()).items():
+            (folder / name).write_text(str(value))
+        _note().unlink()
 
 
-def _memory() -> Path:
+def _note() -> Path:
     return state_root() / "kernel-limits.json"
-
-
-def _file(name: str) -> Path:
-    return _SETTINGS / name.replace(".", "/")
-
-
-def _read(name: str) -> int:
-    return int(_file(name).read_text(encoding="ascii"))
-
-
-def _write(name: str, value: int) -> None:
-    try:
-        _file(name).write_text(f"{value}\n", encoding="ascii")
-    except OSError as error:
-        raise ServiceError(
-            f"The limit {name} is {_read(name)} and cannot be set to {value} here ({error.strerror}). "
-            f"On the machine that this one runs on, as root: sysctl -w {name}={value}"
-        ) from error
