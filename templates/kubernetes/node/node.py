@@ -31,6 +31,7 @@ from system import Failed, log
 MAGNUM = Path("/etc/magnum")
 PKI = Path("/etc/kubernetes/pki")
 KUBEADM_CONFIG = MAGNUM / "kubeadm.yaml"
+KUBELET_CERTIFICATE = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
 KUBEADM_LOG = Path("/var/log/magnum-kubeadm.log")
 DISCOVERY_FILE = MAGNUM / "discovery.conf"
 SECRETS = ("bootstrap-token", "signal", "bootstrap.key", "bootstrap.csr", "discovery.conf", "kubeadm.yaml")
@@ -149,7 +150,16 @@ class Node:
         self.kubeadm("init").finish(self.deadline)
 
     def join(self) -> None:
-        self.kubeadm("join").finish(self.deadline)
+        """Join. A kubelet that has just got its certificate may go on without it for ten seconds, over connections that
+        it opened before; started anew it uses it at once.
+        """
+        kubeadm = self.kubeadm("join")
+        system.wait_for(
+            lambda: kubeadm.ended() or KUBELET_CERTIFICATE.exists() or None, self.deadline, "no certificate"
+        )
+        if not kubeadm.ended():
+            system.run("systemctl", "restart", "kubelet")
+        kubeadm.finish(self.deadline)
 
     def kubeadm(self, verb: str) -> "Kubeadm":
         phases = [phase for phase in self.settings["skipped_phases"] if verb == "init" or phase == "preflight"]
@@ -162,9 +172,7 @@ class Node:
             cluster.apply(admin, item, self.deadline)
 
     def wait_until_ready(self) -> None:
-        credentials = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
-        system.wait_for(lambda: credentials.exists() or None, self.deadline, "kubelet has no certificate")
-        api = https.Client(self.api_url, str(PKI / "ca.crt"), str(credentials))
+        api = https.Client(self.api_url, str(PKI / "ca.crt"), str(KUBELET_CERTIFICATE))
         system.wait_for(lambda: cluster.ready(api, self.name), self.deadline, "not Ready")
 
     def ask_magnum(self, method: str, path: str, body: Any = None) -> Any:
@@ -199,6 +207,9 @@ class Kubeadm:
         self._verb = verb
         with os.fdopen(os.open(KUBEADM_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
     def finish(self, deadline: float) -> None:
         try:
