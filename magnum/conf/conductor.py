@@ -13,10 +13,10 @@ OPTS = [
     cfg.FloatOpt("poll_interval", default=1.0, min=0.1, help="Seconds between two looks at a stack in progress."),
     cfg.IntOpt(
         "lease",
-        default=60,
+        default=30,
         min=5,
-        help="Seconds after which another conductor takes over an operation whose owner is silent. Must exceed the "
-        "time one step's calls may take.",
+        help="Seconds after which another conductor takes over an operation whose owner is silent. An owner at work "
+        "renews its lease three times in this time.",
     ),
     cfg.IntOpt("heartbeat_interval", default=20, min=1, help="Seconds between two heartbeats of a conductor."),
     cfg.IntOpt("service_down_time", default=180, min=1, help="Seconds of silence after which a conductor is down."),
