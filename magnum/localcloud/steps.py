@@ -66,6 +66,9 @@ class Steps:
         try:
             yield step
             outcome = "ready"
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            raise
         finally:
             seconds = time.monotonic() - step.started
             with self._lock:
