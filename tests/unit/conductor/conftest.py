@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import rsa
 from oslo_config import cfg
+from sqlalchemy import event
 
 from magnum.certificates.authority import Authority
 from magnum.certificates.bootstrap import BootstrapTokens
@@ -143,8 +145,21 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return time
 
 
+@pytest.fixture(scope="session")
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @pytest.fixture
-def tools(conf: cfg.ConfigOpts, database: Database, cloud: FakeCloud) -> Tools:
+def _quick(database: Database, rsa_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what only takes time here: writes that survive a power cut, and a new RSA key for each bay."""
+    event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    database.engine.dispose()
+    monkeypatch.setattr(rsa, "generate_private_key", lambda **_: rsa_key)
+
+
+@pytest.fixture
+def tools(conf: cfg.ConfigOpts, database: Database, cloud: FakeCloud, _quick: None) -> Tools:
     conf.set_override("encryption_key", [Fernet.generate_key().decode()], group="certificates")
     authority = Authority(conf)
     return Tools(

@@ -33,7 +33,7 @@ def eventually(happened: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def bus(conf: cfg.ConfigOpts) -> Iterator[object]:
-    conf.set_override("rpc_timeout", 5, group="conductor")
+    conf.set_override("rpc_timeout", 3, group="conductor")
     transport = rpc.transport(conf, rpc.IN_MEMORY)
     yield transport
     transport.cleanup()
