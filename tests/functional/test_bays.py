@@ -159,6 +159,17 @@ def test_patch_that_changes_nothing_does_nothing(
         assert session.query(models.Operation).count() == 1
 
 
+def test_a_change_that_failed_can_be_asked_for_again(
+    alice: Client, bay: dict[str, Any], database: Database, conductor: FakeConductor
+) -> None:
+    set_status(database, bay["uuid"], "UPDATE_FAILED")
+    conductor.calls.clear()
+    name = [{"op": "replace", "path": "/name", "value": "web"}]
+    assert alice.patch("/v1/bays/web", name).json["status"] == "UPDATE_FAILED"
+    assert alice.patch("/v1/bays/web", scale(1)).json["status"] == "UPDATE_IN_PROGRESS"
+    assert conductor.calls == [("operation_queued", bay["uuid"])]
+
+
 def test_nothing_else_can_be_changed(alice: Client, ready_bay: dict[str, Any]) -> None:
     changes = [
         {"op": "replace", "path": "/name", "value": "other"},

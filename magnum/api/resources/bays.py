@@ -13,7 +13,7 @@ from magnum.api.resources.baymodels import BayModels, driver_of
 from magnum.api.types import HttpUrl, Text, Whole
 from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.common.idents import is_uuid, new_uuid
-from magnum.common.states import Verb
+from magnum.common.states import BayStatus, Verb
 from magnum.db import models, operations, resources
 
 _MOST_NODES = 10000
@@ -110,7 +110,9 @@ class Bays(ResourceController[models.Bay]):
         others = [name for name in changed if name != "node_count"]
         if others:
             raise Invalid(f"cannot change bay property(ies) {', '.join(others)}. Only node_count can be changed.")
-        return self._scale(call, row, values["node_count"]) if changed else row
+        if not changed and not _tried_again(row, document):
+            return row
+        return self._scale(call, row, values["node_count"])
 
     def remove(self, call: Call, row: models.Bay) -> None:
         timeout = timedelta(minutes=call.services.conf.bay.delete_timeout)
@@ -141,6 +143,12 @@ def find_parent(call: Call, ident: str) -> models.Bay:
             return resources.find(session, call.context, models.Bay, ident)
         except NotFound as error:
             raise Invalid(f"bay_uuid: {error.message} Name a bay by its uuid or name.") from error
+
+
+def _tried_again(row: models.Bay, document: Any) -> bool:
+    """Whether a change that failed is asked for once more; the bay may already count the nodes that did not come up."""
+    named = any(item["path"] == "/node_count" for item in document)
+    return named and row.status == BayStatus.UPDATE_FAILED
 
 
 def _find_baymodel(call: Call, ident: str) -> models.BayModel:

@@ -1,0 +1,100 @@
+"""What each type takes, makes of it, and refuses."""
+
+from typing import Any
+
+import pytest
+from wsme import types as wtypes
+
+from magnum.api import types
+
+GOOD: list[tuple[Any, Any, Any]] = [
+    (types.Text(5), "abc", "abc"),
+    (types.Text(5), "ñandú", "ñandú"),
+    (types.Whole(1, 10), "3", 3),
+    (types.Whole(-5, 10), "-5", -5),
+    (types.Whole(1, 10), 10, 10),
+    (types.Boolean(), "TRUE", True),
+    (types.Boolean(), 0, False),
+    (types.Boolean(), "no", False),
+    (types.Uuid(), "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7", "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"),
+    (types.IPv4(), "8.8.8.8", "8.8.8.8"),
+    (types.Choice("a", "b"), "b", "b"),
+    (types.HttpUrl(), "https://[::1]:8080/x?y", "https://[::1]:8080/x?y"),
+    (types.Labels(), {"a": "b", "n": 1, "t": True}, {"a": "b", "n": "1", "t": "true"}),
+    (types.Labels(), '{"a": "b"}', {"a": "b"}),
+    (types.Labels(), "{'a': 'b'}", {"a": "b"}),
+]
+BAD: list[tuple[Any, Any]] = [
+    (types.Text(5), ""),
+    (types.Text(5), "abcdef"),
+    (types.Text(5), 5),
+    (types.Text(5, pattern="[a-z]+", expects="lower case"), "ABC"),
+    (types.Whole(1, 10), 0),
+    (types.Whole(1, 10), "11"),
+    (types.Whole(1, 10), 2.0),
+    (types.Whole(1, 10), "²"),
+    (types.Whole(1, 10), "1_0"),
+    (types.Whole(1, 10), " 1"),
+    (types.Whole(1, 10), True),
+    (types.Whole(1, 10), [1]),
+    (types.Whole(1, 10), "9" * 5000),
+    (types.Boolean(), "perhaps"),
+    (types.Boolean(), 2),
+    (types.Boolean(), [True]),
+    (types.Uuid(), "9B0C4A43-0000-4000-8000-3D9AD3A5E0B7"),
+    (types.Uuid(), 5),
+    (types.IPv4(), "::1"),
+    (types.IPv4(), 1),
+    (types.Choice("a", "b"), ["a"]),
+    (types.HttpUrl(), "ftp://host/"),
+    (types.HttpUrl(), "http://"),
+    (types.HttpUrl(), "http://[bad"),
+    (types.HttpUrl(), "http://host/" + "x" * 3000),
+    (types.HttpUrl(), {"a": 1}),
+    (types.Labels(), "a=b"),
+    (types.Labels(), {"a": ["b"]}),
+    (types.Labels(), "[" * 60000),
+    (types.Labels(), ["a"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "made"), GOOD)
+def test_taken(kind: Any, given: Any, made: Any) -> None:
+    value = wtypes.validate_value(kind, given)
+    assert value == made
+    assert type(value) is type(made)
+
+
+@pytest.mark.parametrize(("kind", "given"), BAD, ids=str)
+def test_refused(kind: Any, given: Any) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        wtypes.validate_value(kind, given)
+
+
+class Thing(wtypes.Base):
+    """What a test reads."""
+
+    name = wtypes.wsattr(types.Text(5), mandatory=True)
+    size = types.Whole(1, 10)
+    links = wtypes.wsattr(wtypes.text, readonly=True)
+
+
+def test_reading_names_every_problem_and_keeps_what_is_right() -> None:
+    problems: list[str] = []
+    assert types.read(Thing, {"size": 3, "links": [], "colour": "red"}, problems) == {"size": 3}
+    assert problems == [
+        "Invalid input for field/attribute name. Value: 'None'. Mandatory field missing.",
+        "Invalid input for field/attribute links. Value: '[]'. Cannot set read only field.",
+    ]
+
+
+def test_null_is_as_good_as_nothing() -> None:
+    problems: list[str] = []
+    assert types.read(Thing, {"name": "x", "size": None, "links": None}, problems) == {"name": "x"}
+    assert problems == []
+
+
+def test_messages_do_not_repeat_all_of_a_long_value() -> None:
+    problems: list[str] = []
+    types.read(Thing, {"name": "x" * 100000}, problems)
+    assert len(problems[0]) < 300
