@@ -4,6 +4,8 @@ Nothing that can be reached from a machine with only Debian's packages and PyPI 
 Debian's source package `kubernetes` is the whole tree with all it needs, and Debian's Go builds it. That takes minutes,
 so it is done once per machine, and the result is kept under a name that says what was built and how. Everything is made
 in a folder of its own that is renamed at the end: an interrupted build leaves nothing that could be taken for a result.
+
+Official programs are looked for at https://dl.k8s.io, or at the mirror that MAGNUM_LOCAL_KUBERNETES_MIRROR names.
 """
 
 import hashlib

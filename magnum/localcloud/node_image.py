@@ -33,6 +33,7 @@ REGISTRY = "registry.k8s.io"
 WEB_IMAGE = "magnum-local/web:1"
 """An image for pods of demonstrations, in every node: a web server that tells its pod's name."""
 
+_PARTIAL = "making-images-"
 _BASE_PACKAGES = "ca-certificates"
 _DEBOOTSTRAP_SECONDS = 900.0
 _QUESTION_SECONDS = 30
@@ -143,6 +144,8 @@ def _find(engine: Engine, images: Images) -> NodeImages | None:
 
 def _make(engine: Engine, images: Images, log_dir: Path, steps: Steps) -> None:
     plan = _Plan(engine, kubernetes_build.folder())
+    for leftover in cache_root().glob(f"{_PARTIAL}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     with ThreadPoolExecutor(max_workers=1) as pool:
         kubernetes = pool.submit(_make_kubernetes, log_dir, steps)
         with steps.step("Base image of servers"):
@@ -173,10 +176,13 @@ def _make_base(plan: _Plan, images: Images, log: Path) -> None:
     """Debian, small."""
     if images.has(plan.base):
         return
-    with tempfile.TemporaryDirectory(dir=cache_root(), prefix="making-base-") as temporary:
+    with tempfile.TemporaryDirectory(dir=cache_root(), prefix=_PARTIAL) as temporary:
         root = Path(temporary) / "root"
         shell.run(
             [
+                # What it mounts goes with it, however it ends.
+                "unshare",
+                "--mount",
                 "debootstrap",
                 "--variant=minbase",
                 f"--include={_BASE_PACKAGES}",
@@ -202,7 +208,7 @@ def _make_store(plan: _Plan, images: Images, node: str, names: dict[str, str], p
     partial = plan.store.with_name(f"{plan.store.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(dir=cache_root(), prefix="making-store-") as temporary:
+    with tempfile.TemporaryDirectory(dir=cache_root(), prefix=_PARTIAL) as temporary:
         exported = Path(temporary)
         lines = []
         for name, recipe in plan.pods().items():
@@ -228,20 +234,18 @@ def _make_store(plan: _Plan, images: Images, node: str, names: dict[str, str], p
 
 def _kubernetes_images(programs: Path) -> dict[str, str]:
     """The full names of the images of pods, by the last part of their names."""
-    result = subprocess.run(
-        [
-            str(programs / "kubeadm"),
-            "config",
-            "images",
-            "list",
-            f"--kubernetes-version={kubernetes_build.VERSION}",
-            f"--image-repository={REGISTRY}",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=_QUESTION_SECONDS,
-        check=True,
-    )
+    command = [
+        str(programs / "kubeadm"),
+        "config",
+        "images",
+        "list",
+        f"--kubernetes-version={kubernetes_build.VERSION}",
+        f"--image-repository={REGISTRY}",
+    ]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_QUESTION_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ServiceError(f"What was built does not work: {error}. Remove {programs} and try again.") from error
     listed = {image.rpartition("/")[2].partition(":")[0]: image for image in result.stdout.split()}
     return {**listed, "web": f"docker.io/{WEB_IMAGE}"}
 

@@ -12,6 +12,7 @@ from magnum.localcloud.docker_images import Recipe, write_context
 from magnum.localcloud.engine import Engine
 from magnum.localcloud.files import digest_of_folder
 from magnum.localcloud.node_image import NodeImages
+from magnum.localcloud.processes import ServiceError
 
 
 @pytest.fixture
@@ -120,6 +121,11 @@ def test_every_image_that_kubeadm_asks_for_is_made_but_the_one_debian_lacks(
     assert set(made) <= set(names)
     assert names["pause"] == "registry.k8s.io/pause:3.2"
     assert names["web"] == "docker.io/magnum-local/web:1"
+
+
+def test_programs_that_do_not_run_are_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=f"Remove {tmp_path} and try again"):
+        node_image._kubernetes_images(tmp_path)
 
 
 def test_stores_are_told_apart_by_the_programs_in_them(tmp_path: Path) -> None:
