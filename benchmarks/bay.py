@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--bays", type=int, default=3, choices=range(1, 11), metavar="1-10")
     options = parser.parse_args()
     tenant = Tenant()
-    model = {"name": "benchmark", "coe": "kubernetes", "image_id": "debian-kubernetes", "keypair_id": "unused"}
+    model = {"name": "benchmark", "coe": "kubernetes", "image_id": "debian-kubernetes", "flavor_id": "small"}
     baymodel = tenant.magnum("POST", "/baymodels", {**model, "external_network_id": "public"})["uuid"]
     times, memory = [], []
     for number in range(options.bays):
