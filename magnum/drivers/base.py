@@ -103,7 +103,10 @@ class BayDriver(ABC):
     @property
     @abstractmethod
     def labels(self) -> LabelSchema:
-        """The labels of this kind of bay, with the defaults of this installation."""
+        """The labels of this kind of bay, with the defaults of this installation.
+
+        Raises ValueError, naming the option, where these are wrong.
+        """
 
     @abstractmethod
     def validate(self, baymodel: Mapping[str, Any]) -> list[str]:
@@ -126,11 +129,15 @@ class BayDriver(ABC):
 
 
 def load_drivers() -> list[BayDriver]:
-    """Return every installed driver; one that cannot be imported is an error, not a gap."""
-    return [
-        extension.obj
-        for extension in ExtensionManager(ENTRY_POINTS, invoke_on_load=True, on_load_failure_callback=_fail)
-    ]
+    """Return every installed driver.
+
+    One that cannot be imported, or whose configuration is wrong (ValueError), is an error, not a gap.
+    """
+    manager = ExtensionManager(ENTRY_POINTS, invoke_on_load=True, on_load_failure_callback=_fail)
+    drivers: list[BayDriver] = [extension.obj for extension in manager]
+    for driver in drivers:
+        _ = driver.labels
+    return drivers
 
 
 def find_driver(server_type: str, os: str | None, coe: str, drivers: Iterable[BayDriver] | None = None) -> BayDriver:

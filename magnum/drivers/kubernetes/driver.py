@@ -41,7 +41,10 @@ class KubernetesDriver(base.BayDriver):
 
     @property
     def labels(self) -> base.LabelSchema:
-        return SCHEMA.with_defaults(CONF.kubernetes.default_labels)
+        try:
+            return SCHEMA.with_defaults(CONF.kubernetes.default_labels)
+        except ValueError as error:
+            raise ValueError(f"[kubernetes] default_labels: {error}") from error
 
     def validate(self, baymodel: Mapping[str, Any]) -> list[str]:
         labels = baymodel.get("labels") or {}

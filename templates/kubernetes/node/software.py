@@ -141,8 +141,9 @@ def _download(name: str, settings: dict[str, Any]) -> None:
                 digest.update(chunk)
                 out.write(chunk)
     except OSError as error:
+        reason = getattr(error, "reason", error)
         raise system.Failed(
-            f"the image does not carry {name} {settings['kube_tag']}, and {url} cannot be fetched: {error}"
+            f"the image does not carry {name} {settings['kube_tag']}, and {url} cannot be fetched: {reason}"
         ) from error
     if digest.hexdigest() != wanted:
         partial.unlink()

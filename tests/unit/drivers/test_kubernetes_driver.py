@@ -125,6 +125,13 @@ def test_the_operator_sets_defaults(driver: KubernetesDriver, conf: cfg.ConfigOp
     assert stack(driver, labels={"kube_tag": "v1.30.0"}).parameters["coe_version"] == "v1.30.0"
 
 
+def test_a_wrong_default_is_found_at_the_start(driver: KubernetesDriver, conf: cfg.ConfigOpts) -> None:
+    conf.set_override("default_labels", {"kube_tga": "v1.20.2"}, "kubernetes")
+
+    with pytest.raises(ValueError, match="default_labels: There is no label 'kube_tga'; did you mean kube_tag"):
+        base.load_drivers()
+
+
 def test_the_only_secrets_are_the_tokens(driver: KubernetesDriver) -> None:
     made = stack(driver)
     secret = {"bootstrap_token_master", "bootstrap_token_node"}
