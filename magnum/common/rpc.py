@@ -15,11 +15,13 @@ backend.init_backend(backend.BackendType.THREADING)
 import oslo_messaging as messaging  # noqa: E402
 
 from magnum.common import exception  # noqa: E402
+from magnum.common.bus_door import BUS_ERRORS, BusDoor  # noqa: E402
 from magnum.common.context import RequestContext  # noqa: E402
 
 NAMESPACE_VERSION = "1.0"
 IN_MEMORY = "fake://"
 """URL of a bus within one process."""
+_OPENING_SECONDS = 2.0
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -60,15 +62,13 @@ class ConductorClient:
     def __init__(self, conf: cfg.ConfigOpts, bus: Any) -> None:
         target = messaging.Target(topic=conf.conductor.topic, version=NAMESPACE_VERSION)
         self._client = messaging.get_rpc_client(
-            bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer()
+            bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer(), retry=1
         )
+        self._door = BusDoor(self._client, conf.conductor.topic)
 
     def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:
         """Tell some conductor that this bay has an operation waiting. A lost message costs a sweep interval only."""
-        try:
-            self._client.cast(context, "operation_queued", bay_uuid=bay_uuid)
-        except messaging.MessagingException:
-            return
+        self._door.cast(context, "operation_queued", bay_uuid=bay_uuid)
 
     def workload_create(self, context: RequestContext, kind: str, bay_uuid: str, manifest: dict[str, Any]) -> str:
         """Create a pod, service or rc in a bay and store its row; answers the row's uuid."""
@@ -87,9 +87,13 @@ class ConductorClient:
         self._call(context, "workload_refresh", kind=kind, bay_uuids=bay_uuids)
 
     def _call(self, context: RequestContext, method: str, **arguments: Any) -> Any:
+        if not self._door.wait_open(_OPENING_SECONDS):
+            raise exception.Unavailable("The message bus cannot be reached. Nothing was done; try again later.")
         try:
             return self._client.call(context, method, **arguments)
-        except (messaging.MessagingException, messaging.MessageDeliveryFailure) as error:
+        except messaging.RemoteError:  # not the bus: an error of the conductor that it did not expect either
+            raise
+        except BUS_ERRORS as error:
             raise exception.Unavailable(
                 "No conductor answered. The request was not carried out as far as this API knows; try again, and "
                 "look at the object first if it was to change something."
