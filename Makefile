@@ -91,7 +91,7 @@ $(READY): requirements.txt requirements-dev.txt setup.cfg pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip --disable-pip-version-check install --no-deps --requirement requirements.txt \
 	    --requirement requirements-dev.txt | awk '{ printf "."; fflush() } END { print "" }'; \
-	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .; \
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .; \
 	touch $@
 
 system:
