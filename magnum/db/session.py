@@ -69,8 +69,7 @@ def _make_engine(conf: cfg.ConfigOpts) -> Engine:
         max_pool_size=conf.database.max_pool_size,
         max_overflow=conf.database.max_overflow,
         connection_recycle_time=conf.database.connection_recycle_time,
-        max_retries=conf.database.max_retries,
-        retry_interval=conf.database.retry_interval,
+        max_retries=0,  # a database that is away is an error at once: the API says so, the conductor comes back
     )
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine)

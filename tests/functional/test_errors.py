@@ -1,14 +1,20 @@
 """Errors of every layer have both bodies; `check_form` looks at each answer, so here it is the codes and sentences."""
 
 import logging
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from keystonemiddleware.auth_token._exceptions import ServiceError
+from oslo_config import cfg
 from oslo_db import exception as db_exc
 
+from magnum.api import app as api_app
+from magnum.api.call import Services
 from magnum.db import resources
-from tests.functional.conftest import BAYMODEL, Client, sentences
+from magnum.db.session import Database
+from tests.functional.conftest import BAYMODEL, Client, People, sentences
 
 
 def test_no_token_and_wrong_token(nobody: Client, application: Any, tokens: Any) -> None:
@@ -136,3 +142,16 @@ def test_keystone_away(application: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_request_id_of_the_caller_does_not_replace_ours(alice: Client) -> None:
     theirs = "req-00000000-0000-0000-0000-000000000000"
     assert alice.get("/v1/bays", X_Openstack_Request_Id=theirs).headers["X-Openstack-Request-Id"] != theirs
+
+
+def test_a_database_that_cannot_be_reached_is_said_at_once(
+    conf: cfg.ConfigOpts, services: Services, tokens: Any, people: People
+) -> None:
+    away = Database(conf)
+    conf.set_override("connection", "sqlite:////nonexistent/folder/magnum.sqlite", group="database")
+    application = api_app.load(conf, replace(services, database=away))
+    client = Client(application, people.token("project-a", "alice", ["member"]))
+    begin = time.monotonic()
+    assert client.get("/v1/bays").status_int in (500, 503)
+    assert client.post("/v1/baymodels", BAYMODEL).status_int in (500, 503)
+    assert time.monotonic() - begin < 5

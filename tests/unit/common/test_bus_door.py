@@ -79,7 +79,7 @@ def test_calls_are_refused_at_once_while_the_bus_is_away(
     conf: cfg.ConfigOpts, context: RequestContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rpc, "_OPENING_SECONDS", 0.05)
-    monkeypatch.setattr(rpc.messaging, "get_rpc_client", lambda *_args, **_options: Client())
+    monkeypatch.setattr(messaging, "get_rpc_client", lambda *_args, **_options: Client())
     client = rpc.ConductorClient(conf, None)
     begin = time.monotonic()
     with pytest.raises(Unavailable, match="message bus cannot be reached"):
