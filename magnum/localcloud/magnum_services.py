@@ -90,12 +90,7 @@ class Magnum:
         return Service(
             name=name,
             argv=(_command(name), f"--config-file={self.configuration}"),
-            environment={
-                "HOME": str(self._root),  # where servers leave sockets and the like
-                "MALLOC_ARENA_MAX": "2",
-                "PYTHONUNBUFFERED": "1",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
+            environment={"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             log=self.paths.log(name),
             pid_file=self.paths.pid_file(name),
             healthy=(lambda: health.answers_http(f"{self._base}/healthcheck")) if serves_http else (lambda: True),
