@@ -1,7 +1,7 @@
 """How long a bay takes, how much of that is Magnum's own, and what its nodes need.
 
-Runs on a cloud that is up (``magnum-local up``), as its tenant: makes a baymodel and, one after another, a few bays of one
-master and one node, watches Heat itself beside them, and deletes all of it. It stops by itself.
+Runs on a cloud that is up (``magnum-local up``), as its tenant: makes a baymodel and, one after another, a few bays of
+one master and one node, watches Heat itself beside them, and deletes all of it. It stops by itself.
 
     python benchmarks/bay.py --bays 3
 """
