@@ -42,7 +42,12 @@ def test_what_magnum_encrypts_elsewhere_is_no_token(conf: cfg.ConfigOpts, tokens
         tokens.verify(forged)
 
 
-@pytest.mark.parametrize("token", ["", "x", "é", "A" * 5000, Fernet(Fernet.generate_key()).encrypt(b"{}").decode()])
+_OF_ANOTHER_KEY = Fernet(Fernet.generate_key()).encrypt(b"{}").decode()
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "é", "A" * 5000, _OF_ANOTHER_KEY], ids=["empty", "short", "not ASCII", "long", "of another key"]
+)
 def test_anything_else_is_refused(tokens: BootstrapTokens, token: str) -> None:
     with pytest.raises(TokenRefused):
         tokens.verify(token)
