@@ -18,6 +18,8 @@ _SCRIPTS = "node/"
 _MANIFESTS = {"flannel": "manifests/flannel.yaml", "bridge": "manifests/bridge.yaml"}
 _PREFIX_LENGTH = 40
 _DEFAULT_PORT = 6443
+_TAKEN_PORTS = (2379, 2380, 2381, 10248, 10249, 10250, 10256, 10257, 10259)  # etcd, kubelet, proxy, controllers
+_NODE_PORTS = range(30000, 32768)
 _FEWEST_NODES = 2
 _PROXY = re.compile(r"https?://[A-Za-z0-9._~:@%/\[\]-]+")
 _NO_PROXY = re.compile(r"[A-Za-z0-9._:/*,\[\]-]+")
@@ -58,6 +60,7 @@ class KubernetesDriver(base.BayDriver):
             *(f"{name} cannot be true: {why}." for name, why in _UNSUPPORTED.items() if baymodel.get(name)),
             *_driver_problems("network_driver", baymodel, self.network_drivers),
             *_driver_problems("volume_driver", baymodel, self.volume_drivers),
+            *_port_problems(baymodel.get("apiserver_port")),
             *_proxy_problems(baymodel),
             *_name_server_problems(baymodel.get("dns_nameserver")),
             *wrong_labels,
@@ -216,6 +219,12 @@ def _driver_problems(field: str, model: Mapping[str, Any], known: Sequence[str])
         return []
     remedy = f"it is one of {', '.join(known)}" if known else "leave it unset"
     return [f"{field} cannot be {wanted!r} for Kubernetes; {remedy}."]
+
+
+def _port_problems(port: int | None) -> list[str]:
+    if port not in _TAKEN_PORTS and port not in _NODE_PORTS:
+        return []
+    return [f"apiserver_port cannot be {port}: Kubernetes itself uses it on masters."]
 
 
 def _proxy_problems(model: Mapping[str, Any]) -> list[str]:

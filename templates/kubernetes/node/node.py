@@ -253,12 +253,20 @@ def set_up(node: Node) -> str:
     return ""
 
 
+def proxies(description: dict[str, Any]) -> dict[str, str]:
+    """The proxies of the bay, not used for what only Heat knew: the addresses of its API and of this server."""
+    given: dict[str, str] = description["settings"]["proxies"]
+    if not given:
+        return {}
+    return given | {"no_proxy": ",".join([given["no_proxy"], description["api_address"], description["address"]])}
+
+
 def main() -> int:
     description = json.loads((MAGNUM / "node.json").read_text())
     token = (MAGNUM / "bootstrap-token").read_text().strip()
     command = (MAGNUM / "signal").read_text()
     (MAGNUM / "bootstrap-token").unlink()
-    software.use_proxies(description["settings"]["proxies"])
+    software.use_proxies(proxies(description))
     failure = set_up(Node(description, token))
     if failure:
         log(failure)

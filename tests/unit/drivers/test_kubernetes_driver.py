@@ -39,6 +39,8 @@ def test_a_plain_baymodel_is_accepted(driver: KubernetesDriver) -> None:
         ({"registry_enabled": True}, "registry_enabled"),
         ({"network_driver": "calico"}, "flannel, bridge"),
         ({"volume_driver": "cinder"}, "leave it unset"),
+        ({"apiserver_port": 10250}, "apiserver_port"),
+        ({"apiserver_port": 30080}, "apiserver_port"),
         ({"http_proxy": 'http://proxy" ; reboot'}, "http_proxy"),
         ({"https_proxy": "http://proxy\nEnvironment=X"}, "https_proxy"),
         ({"no_proxy": "a b"}, "no_proxy"),

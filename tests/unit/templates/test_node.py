@@ -1,6 +1,7 @@
 """What a server does to become a node, with everything around it replaced."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,31 @@ def test_even_a_mistake_of_ours_is_told(scripts: Scripts, folder: Path, monkeypa
     monkeypatch.setattr(node, "steps", lambda: [("software", lambda: 1 / 0)])
 
     assert scripts.node.set_up(node) == "web-node-1: software: ZeroDivisionError: division by zero"
+
+
+def test_what_is_in_the_bay_is_reached_without_proxy(scripts: Scripts, folder: Path) -> None:
+    given = {"http_proxy": "http://proxy:3128", "no_proxy": "10.100.0.0/16"}
+
+    used = scripts.node.proxies(description(settings=SETTINGS | {"proxies": given}))
+
+    assert used == {"http_proxy": "http://proxy:3128", "no_proxy": "10.100.0.0/16,10.0.0.2,10.0.0.5"}
+    assert scripts.node.proxies(description()) == {}
+
+
+def test_proxies_reach_this_process_and_containerd(
+    scripts: Scripts, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts.software, "_PROXY_FILE", folder / "proxy.env")
+    monkeypatch.setattr(scripts.software, "_PROXY_UNIT", folder / "containerd.service.d/proxy.conf")
+    monkeypatch.setattr(scripts.system, "run", lambda *command: "")
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "")
+
+    scripts.software.use_proxies({"https_proxy": "http://proxy:3128"})
+
+    assert os.environ["HTTPS_PROXY"] == "http://proxy:3128"
+    assert (folder / "proxy.env").read_text() == 'HTTPS_PROXY="http://proxy:3128"\n'
+    assert f"EnvironmentFile={folder}/proxy.env" in (folder / "containerd.service.d/proxy.conf").read_text()
 
 
 def run_main(
