@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from magnum.localcloud import kubernetes_build
 from tests.integration.cloud import EXAMPLES, Cloud, eventually, run, write_baymodel
 
 BAY = "life"
@@ -21,8 +22,8 @@ def bay(cloud: Cloud) -> dict[str, object]:
 def kubectl(cloud: Cloud, bay: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("config")
     cloud.text("bay-config", BAY, "--dir", str(folder))
-    found = sorted(Path("/var/cache/magnum-local").glob("kubernetes-*/kubectl"))
-    return [str(found[-1]), f"--kubeconfig={folder / 'config'}", "--request-timeout=10s"]
+    program = kubernetes_build.folder() / "kubectl"
+    return [str(program), f"--kubeconfig={folder / 'config'}", "--request-timeout=10s"]
 
 
 def node_states(cloud: Cloud, bay: dict[str, object]) -> dict[str, str]:
