@@ -1,20 +1,32 @@
-"""The whole life of a bay: built, used, grown, shrunk, deleted; each test goes on from the one before."""
+"""The whole life of a bay: built, used, grown, shrunk, deleted; each test goes on from the one before.
+
+It is lived twice: with Magnum in one process, and with API and conductor apart on RabbitMQ.
+"""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from magnum.localcloud import kubernetes_build
-from tests.integration.cloud import EXAMPLES, Cloud, eventually, run, write_baymodel
+from tests.integration.cloud import EXAMPLES, Cloud, eventually, local, run, write_baymodel
 
 BAY = "life"
 
 
+@pytest.fixture(scope="module", params=["memory", "rabbit"])
+def bus(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[str]:
+    local("up", "--bus", request.param)
+    yield request.param
+    local("up", "--bus", "memory")
+
+
 @pytest.fixture(scope="module")
-def bay(cloud: Cloud) -> dict[str, object]:
-    write_baymodel(cloud, "life")
-    cloud.text("bay-create", "--name", BAY, "--baymodel", "life", "--node-count", "1", "--wait", seconds=300)
+def bay(cloud: Cloud, bus: str) -> dict[str, object]:
+    baymodel = f"life-{bus}"
+    write_baymodel(cloud, baymodel)
+    cloud.text("bay-create", "--name", BAY, "--baymodel", baymodel, "--node-count", "1", "--wait", seconds=300)
     return cloud.bay(BAY)
 
 
