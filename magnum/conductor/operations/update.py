@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from magnum.coe.nodes import Node
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable
 from magnum.common.states import Verb
@@ -55,19 +56,19 @@ def change_stack(job: Job) -> Done:
 
 
 def forget_nodes(job: Job) -> Done:
-    """Kubernetes forgets the nodes that are gone, as Heat does not tell it."""
-    chosen = _chosen(job)
-    if not chosen:
-        return Done("No node is gone.")
+    """Kubernetes forgets the nodes whose servers are gone, those of earlier changes too, as Heat does not tell it."""
+    workers = {node.name for node in job.outputs().nodes if node.role == "node"}
     try:
         with job.tools.bays.open(job.bay) as running:
-            for name in chosen:
+            gone = sorted(node.name for node in running.list_nodes() if _is_gone(node, workers))
+            for name in gone:
                 running.delete_node(name)
     except BayUnreachable as error:
         if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
             raise
-        return Done(f"Kubernetes still knows {', '.join(chosen)}: {error.message}", warning=True)
-    return Done(f"Removed: {', '.join(chosen)}.")
+        names = ", ".join(_chosen(job)) or "nodes that are gone"
+        return Done(f"Kubernetes may still know {names}: {error.message} The next change looks again.", warning=True)
+    return Done(f"Removed: {', '.join(gone)}." if gone else "No node is gone.")
 
 
 def _end(job: Job) -> None:
@@ -81,6 +82,12 @@ def _wanted(job: Job) -> int:
 
 def _chosen(job: Job) -> list[str]:
     return list(job.remembered(_REMOVED) or ())
+
+
+def _is_gone(node: Node, workers: set[str]) -> bool:
+    """Whether this is a server that the stack once had; a node somebody joined by hand has no such name."""
+    series = {name.rpartition("-")[0] for name in workers}
+    return node.role == "node" and node.name not in workers and node.name.rpartition("-")[0] in series
 
 
 def _to_remove(workers: list[str], wanted: int, pods: dict[str, int] | None) -> list[str]:

@@ -327,6 +327,26 @@ def test_a_bay_that_does_not_answer_can_shrink(world: World, ready_bay: Ready) -
     assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.UPDATE_COMPLETE, 1)
 
 
+def test_nodes_that_went_while_the_bay_was_silent_are_forgotten_by_the_next_change(
+    world: World, ready_bay: Ready
+) -> None:
+    uuid = ready_bay(node_count=2)
+    running = world.running(uuid)
+    before = {node.name for node in running.list_nodes()}
+    running.answers = False
+    world.scale(uuid, 1)
+    world.work()
+    assert {node.name for node in running.list_nodes()} == before
+    running.answers = True
+    running.seen.append("joined-by-hand")
+    world.scale(uuid, 2)
+    world.work()
+    names = {node.name for node in running.list_nodes()}
+    assert "joined-by-hand" in names
+    assert len([name for name in names if "-node-" in name]) == 2
+    assert world.events(uuid)[-2].text == "4 of 4 nodes are ready."
+
+
 # Trouble that stays
 
 
