@@ -1,4 +1,4 @@
-"""The HTTP server of the API: gunicorn with threads, set up from the configuration."""
+"""The HTTP server of the API: gunicorn with workers of our own, set up from the configuration."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,11 +12,10 @@ from magnum import conf
 from magnum.api.errors import WSGIApplication
 from magnum.certificates.authority import Authority
 from magnum.certificates.storage import KeyProblem
+from magnum.cmd.worker import ApiWorker
 
 _GRACE_SECONDS = 30
 _SILENCE_SECONDS = 120
-_KEEPALIVE_SECONDS = 75
-_LOG_FORMAT = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-openstack-request-id}o)s'
 
 
 def load_configuration(arguments: Sequence[str]) -> cfg.ConfigOpts:
@@ -50,19 +49,21 @@ class Server(BaseApplication):
         self._on_exit = on_exit
         super().__init__()
 
+    @property
+    def options(self) -> cfg.ConfigOpts.GroupAttr:
+        """Those of the API, as its workers need them."""
+        return self._conf.api
+
     def load_config(self) -> None:
-        options = self._conf.api
+        options = self.options
         settings: dict[str, Any] = {
             "bind": f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}",
             "workers": self._workers,
-            "threads": options.threads,
-            "worker_class": "gthread",
+            "worker_class": ApiWorker,
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": _SILENCE_SECONDS,
-            "keepalive": _KEEPALIVE_SECONDS,
             "control_socket_disable": True,
             "accesslog": "-",
-            "access_log_format": _LOG_FORMAT,
             "worker_exit": self._exited,
         }
         for name, value in settings.items():
