@@ -30,7 +30,7 @@ _BACKDATED = timedelta(days=1)  # for machines whose clock is behind
 _CONDUCTOR_TERM = timedelta(days=1)
 _CONDUCTOR = "magnum-conductor"
 _ADMINISTRATORS = "system:masters"
-_LONGEST_NAME = 64  # of a common name
+_LONGEST_NAME = 64  # of a common name, in bytes
 
 
 class Kind(StrEnum):
@@ -71,12 +71,12 @@ class Authority:
     def ensure(self, session: Session, bay_uuid: str, name: str) -> None:
         """Make the key pairs that the bay does not have yet.
 
-        :param name: of the authorities: the bay's
+        :param name: of the authorities: the bay's; a certificate may hold only the beginning of it
         """
         have = set(session.scalars(select(models.Certificate.kind).where(models.Certificate.bay_uuid == bay_uuid)))
         for kind in Kind:
             if kind not in have:
-                session.add(self._make(bay_uuid, kind, name[:_LONGEST_NAME]))
+                session.add(self._make(bay_uuid, kind, name.strip() or bay_uuid))
         session.flush()
 
     def ca_pem(self, session: Session, bay_uuid: str) -> str:
@@ -142,7 +142,7 @@ class Authority:
             public = _public_pem(key.public_key())
         else:
             key = ec.generate_private_key(ec.SECP256R1())
-            public = _pem(self._self_signed(key, name if kind is Kind.CA else f"{name[:40]} {kind}"))
+            public = _pem(self._self_signed(key, _common_name(name, "" if kind is Kind.CA else f" {kind}")))
         secret = self._box.encrypt(_private_pem(key))
         return models.Certificate(bay_uuid=bay_uuid, kind=kind, certificate=public, private_key=secret)
 
@@ -172,6 +172,11 @@ class Authority:
         if pair is None:
             raise Conflict(f"Bay {bay_uuid} has no certificates yet. Try again when it is further in its creation.")
         return pair
+
+
+def _common_name(name: str, ending: str) -> str:
+    room = _LONGEST_NAME - len(ending.encode())
+    return name.encode()[:room].decode(errors="ignore") + ending
 
 
 def _builder(

@@ -112,9 +112,30 @@ def test_private_keys_are_stored_encrypted(authority: Authority, database: Datab
         assert not any("PRIVATE" in row.private_key for row in session.scalars(select(models.Certificate)))
 
 
-def test_a_long_name_is_cut(authority: Authority, database: Database) -> None:
+@pytest.mark.parametrize(
+    ("bay_name", "common_name"),
+    [
+        ("n" * 255, "n" * 64),
+        ("漢" * 22, "漢" * 21),
+        ("x" + "😀" * 20, "x" + "😀" * 15),
+        ("", "other"),
+        ("  ", "other"),
+    ],
+)
+def test_a_name_is_cut_to_what_a_certificate_takes(
+    authority: Authority, database: Database, bay_name: str, common_name: str
+) -> None:
     with database.writer() as session:
-        authority.ensure(session, "other", "n" * 255)
+        authority.ensure(session, "other", bay_name)
+    with database.reader() as session:
+        files = authority.control_plane_files(session, "other")
+    names = {
+        file: x509.load_pem_x509_certificate(files[f"{file}.crt"].encode()).subject.rfc4514_string()
+        for file in ("ca", "etcd/ca", "front-proxy-ca")
+    }
+    assert names["ca"] == f"CN={common_name}"
+    assert names["etcd/ca"].endswith(" etcd-ca")
+    assert names["front-proxy-ca"].endswith(" front-proxy-ca")
 
 
 def test_masters_get_pairs_that_belong_together(authority: Authority, database: Database) -> None:
