@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from magnum.api import app
 from magnum.cmd import embedded, http
+from magnum.cmd.worker import ApiWorker
 from magnum.conductor.service import Conductor
 from magnum.wsgi import api as wsgi_api
 
@@ -18,8 +19,8 @@ def test_the_server_is_told_what_is_configured(conf: cfg.ConfigOpts, host: str, 
     conf.set_override("threads", 7, group="api")
     server = http.Server(conf, lambda: lambda _environ, _start: [], workers=3)
     settings = server.cfg
-    assert (settings.bind, settings.workers, settings.threads) == ([bind], 3, 7)
-    assert settings.worker_class_str == "gthread"
+    assert (settings.bind, settings.workers, server.options.threads) == ([bind], 3, 7)
+    assert settings.worker_class is ApiWorker
 
 
 def test_no_api_without_keys(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
