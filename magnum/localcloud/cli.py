@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     options = _parser().parse_args(arguments)
     try:
+        preflight.require_root()
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except PreflightError as error:
@@ -136,7 +137,6 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    preflight.require_root()
     with Steps(sys.stderr) as steps, _alone(steps):
         _existing(options.name).down(steps)
     print(f"The cloud {options.name!r} is down. To go on with it: magnum-local up --name {options.name}")
@@ -144,7 +144,6 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
-    preflight.require_root()
     with Steps(sys.stderr) as steps, _alone(steps):
         cloud = _existing(options.name)
         cloud.reset(steps)

@@ -36,7 +36,7 @@ class PreflightError(Exception):
 
 
 def check(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]], *, builds: bool) -> None:
-    """Raise PreflightError naming every problem at once.
+    """Raise PreflightError naming every problem at once; for root.
 
     ``addresses`` says for each service where it will listen; ``builds`` whether Kubernetes and images have to be made.
     """
@@ -48,9 +48,16 @@ def check(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]]
 
 
 def require_root() -> None:
-    """Raise PreflightError for anybody who may not touch what belongs to a cloud."""
+    """Raise PreflightError for anybody else: nothing of a local cloud can be done, or seen, without being root."""
     if os.geteuid() != 0:
-        raise PreflightError([Problem("The local cloud belongs to root.", "Run the same as root (sudo, or su -c).")])
+        raise PreflightError(
+            [
+                Problem(
+                    "The local cloud needs root: it installs packages, runs the Docker Engine and makes networks.",
+                    "Run the same as root: sudo COMMAND (or: su -c 'COMMAND')",
+                )
+            ]
+        )
 
 
 def _operating_system() -> Iterable[Problem]:
@@ -65,12 +72,6 @@ def _operating_system() -> Iterable[Problem]:
 
 
 def _privileges() -> Iterable[Problem]:
-    if os.geteuid() != 0:
-        yield Problem(
-            "The local cloud needs root: it installs packages, runs the Docker Engine and makes networks.",
-            "Run it as root: sudo make demo (or: su -c 'make demo')",
-        )
-        return
     held = _capabilities()
     for number, name, use in (
         (_CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "start containers"),
