@@ -125,6 +125,8 @@ def _explain(error: Exception, environ: dict[str, Any]) -> tuple[int, list[str],
     if isinstance(error, db_exc.DBConnectionError):
         LOG.error("The database cannot be reached: %s", error)
         return 503, ["The database cannot be reached. Try again later."], [("Retry-After", "5")]
+    if isinstance(error, db_exc.DBDeadlock):
+        return 503, ["Another request changed the same at the same time. Try again."], [("Retry-After", "1")]
     request_id = environ.get(_REQUEST_ID, "")
     LOG.error(
         "Unexpected error of %s %s (%s)",

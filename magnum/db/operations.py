@@ -10,6 +10,9 @@ and gets `LeaseLost`: it has written nothing.
 
 **A delete supersedes** what runs. Its own work starts only when the superseded operation's lease has ended or its
 owner has let go (`release`), so that nothing is created behind the deletion's back.
+
+**Who locks the bay's row as well locks it first**, before its operations: a delete and what it supersedes write both,
+and in different orders each would hold what the other waits for.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -122,7 +125,7 @@ def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None =
         fence = row.fence + 1
         statement = (
             update(models.Operation)
-            .where(models.Operation.id == row.id, models.Operation.fence == row.fence, _claimable(now))
+            .where(models.Operation.id == row.id, models.Operation.fence == row.fence, _free(now))
             .values(state=OperationState.RUNNING, owner=owner, fence=fence, lease_until=now + lease)
         )
         if _changed(session, statement):
@@ -141,8 +144,10 @@ def renew(session: Session, claimed: Claim, lease: timedelta) -> None:
 def record(session: Session, claimed: Claim, progress: Progress) -> None:
     """Write what was done, if the claim still holds.
 
-    :raises LeaseLost: it does not; nothing is written
+    :raises LeaseLost: it does not; the transaction is to be rolled back
     """
+    if progress.bay:
+        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**progress.bay))
     values = dict(progress.operation) or {"fence": claimed.fence}
     held = and_(
         models.Operation.id == claimed.id,
@@ -152,8 +157,6 @@ def record(session: Session, claimed: Claim, progress: Progress) -> None:
     )
     if not _changed(session, update(models.Operation).where(held).values(**values)):
         raise LeaseLost(f"operation {claimed.uuid} has another owner")
-    if progress.bay:
-        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**progress.bay))
     for event in progress.events:
         session.add(_event_row(claimed, event))
 
@@ -181,11 +184,11 @@ def finish_deleted(session: Session, claimed: Claim, event: Event) -> None:
 
     :raises LeaseLost: it is no longer this owner's
     """
+    session.execute(delete(models.Bay).where(models.Bay.uuid == claimed.bay_uuid))
     finish(session, claimed, OperationState.DONE, Progress(events=[event]))
     for model in (models.Node, models.Pod, models.Service, models.ReplicationController, models.Container):
         session.execute(delete(model).where(model.bay_uuid == claimed.bay_uuid))
     session.execute(delete(models.Certificate).where(models.Certificate.bay_uuid == claimed.bay_uuid))
-    session.execute(delete(models.Bay).where(models.Bay.uuid == claimed.bay_uuid))
 
 
 def release(session: Session, claimed: Claim) -> None:
@@ -238,8 +241,13 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
         other.id != models.Operation.id,
         other.lease_until > now,
     )
-    free = or_(models.Operation.lease_until.is_(None), models.Operation.lease_until <= now)
-    return and_(models.Operation.state.in_(states.OPEN), models.Operation.due_at <= now, free, ~busy)
+    return and_(_free(now), models.Operation.due_at <= now, ~busy)
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """What the claiming UPDATE asks again. It need not look for busy others: what is superseded gets no new owner."""
+    unowned = or_(models.Operation.lease_until.is_(None), models.Operation.lease_until <= now)
+    return and_(models.Operation.state.in_(states.OPEN), unowned)
 
 
 def _queue(

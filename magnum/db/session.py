@@ -73,6 +73,9 @@ def _make_engine(conf: cfg.ConfigOpts) -> Engine:
     )
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine)
+    if engine.dialect.name in ("mysql", "mariadb"):
+        # Its default locks gaps between rows too, and so makes transactions of unrelated bays wait for each other.
+        return engine.execution_options(isolation_level="READ COMMITTED")
     return engine
 
 

@@ -118,9 +118,12 @@ def test_unexpected_errors_say_nothing_internal(
     assert any(request_id in record.getMessage() and record.exc_info for record in caplog.records)
 
 
-def test_database_away(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [db_exc.DBConnectionError, db_exc.DBDeadlock])
+def test_database_trouble_that_passes(
+    alice: Client, monkeypatch: pytest.MonkeyPatch, kind: type[db_exc.DBError]
+) -> None:
     def _fail(*_args: Any, **_named: Any) -> None:
-        raise db_exc.DBConnectionError("postgres://user:password@host")
+        raise kind("postgres://user:password@host")
 
     monkeypatch.setattr(resources, "page", _fail)
     response = alice.get("/v1/bays")

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from magnum.common import clock
 from magnum.common.context import RequestContext
@@ -148,3 +149,33 @@ def test_a_story_is_only_told_to_its_tenant(
     bay = make_bay(database, context)
     with database.reader() as session:
         assert operations.events(session, stranger, bay.uuid, 0, 10) == []
+
+
+def test_all_who_write_a_bay_and_its_operation_lock_the_bay_first(database: Database, context: RequestContext) -> None:
+    bay = make_bay(database, context)
+    creation = must_claim(database)
+    written: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        words = statement.split()
+        if words[0] in ("UPDATE", "DELETE"):
+            written.append(words[1].replace("FROM", words[2]))
+
+    def order() -> list[str]:
+        both = [table for table in written if table in ("bays", "operations")]
+        written.clear()
+        return both
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.writer() as session:
+        operations.record(session, creation, Progress(bay={"status_reason": "x"}))
+    assert order() == ["bays", "operations"]
+    with database.writer() as session:
+        operations.accept(session, context, get(database, context, bay), Verb.DELETE, {}, HOUR)
+        operations.release(session, creation)
+    assert order()[:2] == ["bays", "operations"]
+    deletion = must_claim(database)
+    order()
+    with database.writer() as session:
+        operations.finish_deleted(session, deletion, Event("gone"))
+    assert order() == ["bays", "operations"]
