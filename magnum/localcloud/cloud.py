@@ -39,7 +39,7 @@ from magnum.localcloud.bay_servers import BayServers
 from magnum.localcloud.bay_times import BayTimes
 from magnum.localcloud.credentials import Account
 from magnum.localcloud.engine import Engine
-from magnum.localcloud.files import Secrets, write_atomically
+from magnum.localcloud.files import Secrets, make_private_folder, write_atomically
 from magnum.localcloud.heat_service import Heat
 from magnum.localcloud.identity import Endpoint, Identity, Passwords
 from magnum.localcloud.keystone_service import Keystone
@@ -61,6 +61,8 @@ SERVICES = (
     memcached.NAME,
     mariadb.NAME,
 )
+# Keys, databases and what logs tell: what stands in them is readable for many programs that write it.
+_PRIVATE_FOLDERS = ("heat", "keystone", "kubeconfig", "logs", "magnum", "mariadb", "rabbitmq", "run")
 _STOP_SECONDS = 20.0
 _TOOLS = ("curl",)
 _USUAL_GATEWAY = "172.17.0.1"
@@ -87,6 +89,8 @@ class LocalCloud:
     def up(self, steps: Steps) -> None:
         """Have all of it running, from whatever state it is in. Call :meth:`check` first."""
         self.paths.root.mkdir(parents=True, exist_ok=True, mode=0o755)
+        for name in _PRIVATE_FOLDERS:
+            make_private_folder(self.paths.root / name)
         cloud_settings.store(self.paths, self.settings)
         self._install_packages(steps)
         kernel_limits.raise_limits()

@@ -31,6 +31,12 @@ def write_private(path: Path, text: str) -> None:
     write_atomically(path, text, mode=0o600)
 
 
+def make_private_folder(path: Path) -> None:
+    """Have a folder that its owner alone may look into, whatever it was before."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+
+
 @contextmanager
 def exclusive(path: Path, waiting: AbstractContextManager[object] | None = None) -> Iterator[None]:
     """Hold the lock called ``path``, which one process (and one thread of it) can hold at a time; wait for it.

@@ -78,6 +78,10 @@ class Magnum:
                 )
         return any(started)
 
+    @property
+    def _database(self) -> Path:
+        return self._root / "magnum.sqlite"
+
     def _services(self, fingerprint: str) -> list[Service]:
         if self.transport_url is None:
             return [self._service(EMBEDDED, fingerprint, serves_http=True)]
@@ -107,6 +111,7 @@ class Magnum:
         )
         if result.returncode != 0:
             raise ServiceError(f"magnum-db-manage upgrade failed: {(result.stderr or result.stdout)[-1500:]}")
+        self._database.chmod(0o600)
 
     def _configuration_text(self) -> str:
         magnum_user: dict[str, ini.Value] = {
@@ -132,7 +137,7 @@ class Magnum:
                 },
                 "baymodel": {"kubernetes_default_network_driver": "bridge"},
                 "certificates": {"encryption_key": self.secrets.get_made_by("certificates_key", _new_fernet_key)},
-                "database": {"connection": f"sqlite:///{self._root}/magnum.sqlite"},
+                "database": {"connection": f"sqlite:///{self._database}"},
                 "heat_client": {"region_name": REGION},
                 "keystone_auth": magnum_user,
                 "kubernetes": {"default_labels": ",".join(f"{name}:{value}" for name, value in _LABELS.items())},

@@ -12,6 +12,7 @@ from magnum.localcloud.files import (
     Secrets,
     digest_of_sources,
     exclusive,
+    make_private_folder,
     read_json,
     write_atomically,
     write_private,
@@ -23,6 +24,14 @@ def test_a_private_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     write_private(path, "x")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text() == "x"
+
+
+def test_a_folder_becomes_private_whatever_it_was(tmp_path: Path) -> None:
+    open_folder = tmp_path / "open"
+    open_folder.mkdir(mode=0o755)
+    for folder in (open_folder, tmp_path / "new"):
+        make_private_folder(folder)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
