@@ -14,6 +14,9 @@ from magnum.cli.resources import Kind, Option, Resource
 from magnum.cli.text import clean
 from magnum.cli.wait import BayWait
 
+# What the API reads of a manifest unless its operator says otherwise; nothing else that is sent comes near.
+_MOST_BYTES = 524288
+
 Shown = tuple[Sequence[str], Sequence[Any]]
 
 
@@ -212,10 +215,17 @@ def decode(text: str) -> Any:
 def read_text(name: str) -> str:
     """The text of a file, or of the standard input where the name is a dash.
 
-    :raises UsageError: it cannot be read
+    :raises UsageError: it cannot be read, or is larger than what a manifest may be
     """
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        if name == "-":
+            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with Path(name).open("rb") as stream:
+                content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise UsageError(f"{name} has more than the {_MOST_BYTES} bytes that are sent. Split it up.")
+        return content.decode("utf-8")
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

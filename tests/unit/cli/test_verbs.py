@@ -149,6 +149,13 @@ def test_a_file_that_is_not_there_is_named(magnum: Run, tmp_path: Path) -> None:
     assert "none.yaml cannot be read: No such file or directory." in ran.err
 
 
+def test_a_manifest_without_end_is_not_read_to_it(magnum: Run, cloud: StubCloud) -> None:
+    ran = magnum("coe-service-create", "--bay", "web", "--manifest", "/dev/zero")
+    assert ran.code == 2
+    assert "/dev/zero has more than the 524288 bytes that are sent." in ran.err
+    assert not cloud.seen
+
+
 @pytest.mark.parametrize("name", ["pod", "rc", "coe-service"])
 def test_items_in_a_bay_are_narrowed_by_bay_ident(magnum: Run, cloud: StubCloud, name: str) -> None:
     collection = RESOURCES[name].collection
