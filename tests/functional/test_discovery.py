@@ -1,5 +1,7 @@
 """What is there for whoever comes without a token."""
 
+import pytest
+
 from tests.functional.conftest import Client
 
 
@@ -23,3 +25,13 @@ def test_v1(nobody: Client) -> None:
 
 def test_healthcheck(nobody: Client) -> None:
     assert nobody.get("/healthcheck").status_int == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/healthcheck", 405), ("DELETE", "/healthcheck", 405), ("GET", "/healthcheck/x", 401)],
+)
+def test_healthcheck_is_one_thing_only(nobody: Client, method: str, path: str, status: int) -> None:
+    answer = nobody.request(method, path)
+    assert answer.status_int == status
+    assert answer.json["errors"][0]["status"] == status
