@@ -1,6 +1,7 @@
 """Tokens with which a new node makes itself known: signed by Magnum, for one bay, one role and a short time.
 
-A token is not stored anywhere. It is good for nothing but the few requests that name it in the API's header.
+A token is not stored anywhere. It is good for nothing but the few requests that name it in the API's header, and there
+only while the operation that builds the node is open: who may read user_data later finds a token that is spent.
 """
 
 import json
@@ -36,6 +37,7 @@ class BootstrapIdentity:
 
     bay_uuid: str
     role: Role
+    operation_uuid: str
 
 
 class BootstrapTokens:
@@ -44,11 +46,16 @@ class BootstrapTokens:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._fernet = storage.derived(conf, _PURPOSE)
 
-    def issue(self, bay_uuid: str, role: Role, ttl: timedelta) -> str:
-        """A new token for the nodes of this role in this bay."""
+    def issue(self, identity: BootstrapIdentity, ttl: timedelta) -> str:
+        """A new token for the nodes that this operation makes, of this role in this bay."""
         expiry = int((clock.now() + ttl).timestamp())
-        payload = json.dumps({"bay": bay_uuid, "role": role, "expiry": expiry})
-        return self._fernet.encrypt(payload.encode()).decode()
+        payload = {
+            "bay": identity.bay_uuid,
+            "role": identity.role,
+            "operation": identity.operation_uuid,
+            "expiry": expiry,
+        }
+        return self._fernet.encrypt(json.dumps(payload).encode()).decode()
 
     def verify(self, token: str) -> BootstrapIdentity:
         """Whose token it is.
@@ -63,4 +70,4 @@ class BootstrapTokens:
             raise TokenRefused("The bootstrap token is not valid.") from error
         if payload["expiry"] <= clock.now().timestamp():
             raise TokenRefused("The bootstrap token has expired.")
-        return BootstrapIdentity(payload["bay"], Role(payload["role"]))
+        return BootstrapIdentity(payload["bay"], Role(payload["role"]), payload["operation"])

@@ -69,7 +69,7 @@ class Stacks:
 
         After `Transient` it may exist or not, and the call can be made again.
 
-        :param arguments: template, files and parameters
+        :param arguments: template, files, parameters and environment
         """
         with _translated():
             try:

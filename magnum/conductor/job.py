@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from magnum.certificates.bootstrap import Role
+from magnum.certificates.bootstrap import BootstrapIdentity, Role
 from magnum.clients.heat import Stacks, StackState
 from magnum.clients.keystone import BayUser
 from magnum.common import clock, states
 from magnum.common.context import service_context
-from magnum.common.states import OperationState
+from magnum.common.states import OperationState, Verb
 from magnum.conductor.tools import Tools
 from magnum.db import models, operations, resources
 from magnum.db.operations import Claim, Event, Progress
@@ -177,14 +177,18 @@ class Job:
 
     def _access(self) -> NodeAccess:
         options = self.tools.conf.bay
-        ttl = timedelta(seconds=options.bootstrap_token_ttl)
         return NodeAccess(
             magnum_url=_root(options.magnum_url or self.tools.cloud.keystone.magnum_url()),
             magnum_ca=_read(options.openstack_ca_file),
-            master_token=self.tools.tokens.issue(self.bay.uuid, Role.MASTER, ttl),
-            node_token=self.tools.tokens.issue(self.bay.uuid, Role.NODE, ttl),
+            # Masters are made with the bay and never later.
+            master_token=self._token(Role.MASTER) if self.claim.verb is Verb.CREATE else "",
+            node_token=self._token(Role.NODE),
             ssh_authorized_keys=self.bay.ssh_authorized_keys,
         )
+
+    def _token(self, role: Role) -> str:
+        ttl = timedelta(seconds=self.tools.conf.bay.bootstrap_token_ttl)
+        return self.tools.tokens.issue(BootstrapIdentity(self.bay.uuid, role, self.claim.uuid), ttl)
 
 
 def load_bay(tools: Tools, bay_uuid: str) -> models.Bay:

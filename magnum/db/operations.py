@@ -30,6 +30,9 @@ from magnum.common.states import OperationState, Verb
 from magnum.db import models, resources
 
 
+_LONGEST_TEXT = 4000
+
+
 class LeaseLost(Exception):
     """Another owns the operation now, or it was superseded; nothing was written."""
 
@@ -136,9 +139,24 @@ def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None =
 def renew(session: Session, claimed: Claim, lease: timedelta) -> None:
     """Own it for another lease from now.
 
+    One that was superseded is held as well while its owner is at work: what a slow step still makes, the deletion has
+    to find.
+
     :raises LeaseLost: it is no longer this owner's
     """
-    record(session, claimed, Progress(operation={"lease_until": clock.now() + lease}))
+    now = clock.now()
+    superseded = (
+        update(models.Operation)
+        .where(
+            models.Operation.id == claimed.id,
+            models.Operation.state == OperationState.SUPERSEDED,
+            models.Operation.fence == claimed.fence + 1,
+            models.Operation.lease_until > now,
+        )
+        .values(lease_until=now + lease)
+    )
+    if not _changed(session, superseded):
+        record(session, claimed, Progress(operation={"lease_until": now + lease}))
 
 
 def record(session: Session, claimed: Claim, progress: Progress) -> None:
@@ -147,7 +165,10 @@ def record(session: Session, claimed: Claim, progress: Progress) -> None:
     :raises LeaseLost: it does not; the transaction is to be rolled back
     """
     if progress.bay:
-        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**progress.bay))
+        bay = dict(progress.bay)
+        if bay.get("status_reason"):
+            bay["status_reason"] = _shortened(bay["status_reason"])
+        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**bay))
     values = dict(progress.operation) or {"fence": claimed.fence}
     held = and_(
         models.Operation.id == claimed.id,
@@ -211,6 +232,17 @@ def events(
     if not context.all_projects:
         query = query.where(models.BayEvent.project_id == context.project_id)
     return session.scalars(query.order_by(models.BayEvent.id).limit(limit)).all()
+
+
+def find_open(session: Session, uuid: str) -> models.Operation | None:
+    """The operation, unless it has ended or was superseded; it stays as it is while this transaction lasts."""
+    query = select(models.Operation).where(models.Operation.uuid == uuid, models.Operation.state.in_(states.OPEN))
+    return session.scalars(query.with_for_update(read=True)).one_or_none()
+
+
+def tell(session: Session, operation: models.Operation, event: Event) -> None:
+    """Add to the bay's story what others than the owner did for this operation."""
+    session.add(_event_row(operation, event))
 
 
 def waiting_bays(session: Session, steps: Collection[str]) -> Sequence[models.Bay]:
@@ -297,17 +329,22 @@ def _not_allowed(bay: models.Bay, verb: Verb) -> str:
     return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{bay.status}".'
 
 
-def _event_row(claimed: Claim, event: Event) -> models.BayEvent:
+def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEvent:
     return models.BayEvent(
         bay_uuid=claimed.bay_uuid,
         project_id=claimed.project_id,
         verb=claimed.verb,
         level=event.level,
         step=event.step,
-        text=event.text,
+        text=_shortened(event.text),
         request_id=claimed.request_id,
         duration=event.duration,
     )
+
+
+def _shortened(text: str) -> str:
+    """What people read and every database can store: MariaDB's TEXT ends at 64 KiB."""
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
 def _as_claim(row: models.Operation, fence: int) -> Claim:

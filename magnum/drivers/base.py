@@ -50,7 +50,10 @@ class BaySpec:
 
 @dataclass(frozen=True)
 class NodeAccess:
-    """What nodes need to reach Magnum and people to reach nodes; the tokens are the only secrets a stack gets."""
+    """What nodes need to reach Magnum and people to reach nodes; the tokens are the only secrets a stack gets.
+
+    ``master_token`` is empty where no master will be made.
+    """
 
     magnum_url: str
     magnum_ca: str
@@ -61,11 +64,25 @@ class NodeAccess:
 
 @dataclass(frozen=True)
 class Stack:
-    """Arguments of Heat's stack create and update."""
+    """Arguments of Heat's stack create and update.
+
+    Secrets go into the environment's ``parameter_defaults``, for hidden parameters of the template that needs them, as
+    Heat masks these in environments. It does not mask all that is made of them: secrets have to be short-lived.
+    """
 
     template: str
     files: Mapping[str, str]
     parameters: Mapping[str, Any] = field(repr=False)
+    environment: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """All of it by Heat's names."""
+        return {
+            "template": self.template,
+            "files": dict(self.files),
+            "parameters": dict(self.parameters),
+            "environment": dict(self.environment),
+        }
 
 
 @dataclass(frozen=True)

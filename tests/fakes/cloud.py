@@ -125,6 +125,10 @@ class FakeHeat:
         return stack
 
 
+def _wanted(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {**arguments["parameters"], **arguments["environment"]["parameter_defaults"]}
+
+
 class FakeStacks:
     """Heat as one user sees it; the service sees all, where it may."""
 
@@ -136,7 +140,7 @@ class FakeStacks:
         with self._heat.calls.call("heat.create"):
             known = self._named(name)
             if known is None:
-                known = FakeStack(new_uuid(), name, self._project, tag, dict(arguments["parameters"]))
+                known = FakeStack(new_uuid(), name, self._project, tag, _wanted(arguments))
                 self._heat.stacks[known.id] = known
         return known.id
 
@@ -146,7 +150,7 @@ class FakeStacks:
             if stack is None or stack.name != name:
                 raise Permanent("The Stack could not be found.", 404)
             stack.action, stack.status, stack.tag = "UPDATE", "IN_PROGRESS", tag
-            stack.wanted = dict(arguments["parameters"])
+            stack.wanted = _wanted(arguments)
 
     def delete(self, name: str, stack_id: str) -> None:
         with self._heat.calls.call("heat.delete"):

@@ -31,9 +31,9 @@ class FakeDriver(BayDriver):
             "nodes_to_remove": list(nodes_to_remove),
             "timeout": bay.timeout,
             "magnum_url": access.magnum_url,
-            "bootstrap_token_master": access.master_token,
         }
-        return Stack("template", {}, parameters)
+        tokens = {"bootstrap_token_master": access.master_token, "bootstrap_token_node": access.node_token}
+        return Stack("template", {}, parameters, {"parameter_defaults": tokens})
 
     def outputs(self, outputs: Mapping[str, Any]) -> BayOutputs:
         if not outputs:

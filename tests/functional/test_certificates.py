@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from oslo_config import cfg
 
 from magnum.api.call import Services
-from magnum.certificates.bootstrap import HEADER, BootstrapTokens, Role
+from magnum.certificates.bootstrap import HEADER, BootstrapIdentity, BootstrapTokens, Role
 from magnum.certificates.requests import BOOTSTRAP_ORGANIZATION
 from magnum.db import models
 from magnum.db.session import Database
@@ -43,19 +43,26 @@ def certified(ready_bay: dict[str, Any], services: Services, database: Database)
 
 
 @pytest.fixture
-def node(application: Any, conf: cfg.ConfigOpts, certified: str) -> Client:
+def node(application: Any, conf: cfg.ConfigOpts, database: Database, certified: str) -> Client:
     """A node of that bay."""
-    return with_token(application, conf, certified, Role.NODE)
+    return with_token(application, conf, database, certified, Role.NODE)
 
 
 @pytest.fixture
-def master(application: Any, conf: cfg.ConfigOpts, certified: str) -> Client:
+def master(application: Any, conf: cfg.ConfigOpts, database: Database, certified: str) -> Client:
     """A master of that bay."""
-    return with_token(application, conf, certified, Role.MASTER)
+    return with_token(application, conf, database, certified, Role.MASTER)
 
 
-def with_token(application: Any, conf: cfg.ConfigOpts, bay: str, role: Role, ttl: int = 60) -> Client:
-    token = BootstrapTokens(conf).issue(bay, role, timedelta(seconds=ttl))
+def identity(database: Database, bay: str, role: Role) -> BootstrapIdentity:
+    """What the operation that creates this bay gives its nodes."""
+    with database.reader() as session:
+        operation = session.query(models.Operation).filter_by(bay_uuid=bay, verb="create").one()
+    return BootstrapIdentity(bay, role, operation.uuid)
+
+
+def with_token(application: Any, conf: cfg.ConfigOpts, database: Database, bay: str, role: Role) -> Client:
+    token = BootstrapTokens(conf).issue(identity(database, bay, role), timedelta(seconds=60))
     return Client(application, None, {HEADER: token})
 
 
@@ -126,7 +133,7 @@ def test_token_is_for_its_own_bay(
     application: Any, conf: cfg.ConfigOpts, alice: Client, certified: str, database: Database
 ) -> None:
     other = alice.post("/v1/bays", {"name": "other", "baymodel_id": "small"}).json["uuid"]
-    stranger = with_token(application, conf, other, Role.MASTER)
+    stranger = with_token(application, conf, database, other, Role.MASTER)
     assert stranger.get(f"/v1/certificates/{certified}").status_int == 403
     assert stranger.get("/v1/certificates/web").status_int == 403
     assert stranger.get(f"/v1/certificates/{certified}/control-plane").status_int == 403
@@ -153,9 +160,38 @@ def test_token_opens_nothing_else(node: Client, master: Client, certified: str) 
             assert machine.request(method, path).status_int == 401, path
 
 
-def test_bad_tokens(application: Any, conf: cfg.ConfigOpts, certified: str, alice: Client) -> None:
+@pytest.mark.parametrize("end", ["done", "failed", "superseded"])
+def test_token_ends_with_its_operation(
+    node: Client, master: Client, certified: str, database: Database, end: str
+) -> None:
+    with database.writer() as session:
+        session.query(models.Operation).update({"state": "running"})
     path = f"/v1/certificates/{certified}"
-    for token in ("", "x", "é", "g" * 5000, BootstrapTokens(conf).issue(certified, Role.NODE, timedelta(seconds=-1))):
+    assert master.get(f"{path}/control-plane").status_int == 200
+    with database.writer() as session:
+        session.query(models.Operation).update({"state": end})
+    for machine in (node, master):
+        refused = [machine.get(path), machine.post("/v1/certificates", {"bay_uuid": certified, "csr": NODE_CSR})]
+        refused.append(machine.get(f"{path}/control-plane"))
+        assert [response.status_int for response in refused] == [403] * 3
+        assert "operation" in sentences(refused[0])[0]
+    assert "is over" in sentences(master.get(f"{path}/control-plane"))[0]
+
+
+def test_bays_story_tells_who_got_its_keys(alice: Client, node: Client, master: Client, certified: str) -> None:
+    def told() -> int:
+        events = alice.get(f"/v1/bays/{certified}/events").json["events"]
+        return [event["text"] for event in events].count("The control plane's keys were handed to a master.")
+
+    for machine, times in ((node, 0), (master, 1), (master, 2)):
+        machine.get(f"/v1/certificates/{certified}/control-plane")
+        assert told() == times
+
+
+def test_bad_tokens(application: Any, conf: cfg.ConfigOpts, certified: str, database: Database) -> None:
+    path = f"/v1/certificates/{certified}"
+    expired = BootstrapTokens(conf).issue(identity(database, certified, Role.NODE), timedelta(seconds=-1))
+    for token in ("", "x", "é", "g" * 5000, expired):
         response = Client(application, None, {HEADER: token.encode("utf-8").decode("latin-1")}).get(path)
         assert response.status_int == 401, token
         assert response.headers["WWW-Authenticate"]

@@ -1,8 +1,8 @@
 """Has Heat's own engine judge stacks with the types it has by itself: no plugin, no environment, no other services.
 
-Run by the Python of Heat's virtual environment. Reads a list of {"template", "files", "parameters"} as JSON from
-standard input and prints the list of what is wrong with each, "" if all is well. Every resource, nested ones too, is
-held to the schema of its type. What only the other services know (is there such a network?) is taken as given.
+Run by the Python of Heat's virtual environment. Reads a list of {"template", "files", "parameters", "environment"} as
+JSON from standard input and prints the list of what is wrong with each, "" if all is well. Every resource, nested ones
+too, is held to the schema of its type. What only the other services know (is there such a network?) is taken as given.
 """
 
 import json
@@ -32,7 +32,7 @@ def judge(asked):
     judged = template.Template(
         template_format.parse(asked["template"]),
         files=asked["files"],
-        env=environment.Environment({"parameters": asked["parameters"]}),
+        env=environment.Environment({"parameters": asked["parameters"], **asked["environment"]}),
     )
     asking = context.RequestContext(user_id="user", project_id="project", is_admin=False)
     try:

@@ -37,7 +37,7 @@ def stack(kind: str) -> dict[str, Any]:
     bay = base.BaySpec("0123abcd-1111-2222-3333-444444444444", "web", 2, master_count, MODEL | model)
     access = base.NodeAccess("http://magnum:9511/v1", "", "master", "node", ["ssh-ed25519 AAAA me"])
     made = KubernetesDriver().stack(bay, access)
-    return {"template": made.template, "files": dict(made.files), "parameters": dict(made.parameters)}
+    return made.arguments()
 
 
 def broken(file: str, right: str, wrong: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Certificates: a bay's CA, and what it signs. Asked for by tenants, and by nodes with their bootstrap token.
 
-A node is answered for its own bay only, and only what it needs to join it; the keys of the control plane go to masters.
+A node is answered for its own bay only, and only what it needs to join it, while the operation that builds it is open;
+the keys of the control plane go to masters, and the bay's story tells each time they do.
 """
 
 from typing import Any
@@ -15,9 +16,10 @@ from magnum.api.types import Text
 from magnum.certificates.bootstrap import BootstrapIdentity, Role
 from magnum.common.context import service_context
 from magnum.common.exception import Forbidden, Invalid
-from magnum.db import models, resources
+from magnum.db import models, operations, resources
 
 _LONGEST_CSR = 65536
+_KEYS_GIVEN = operations.Event("The control plane's keys were handed to a master.")
 
 
 class CertificateInput(wtypes.Base):
@@ -33,11 +35,13 @@ class Certificates:
 
     def show(self, call: Call) -> Answer:
         """The certificate of a bay's CA."""
+        if call.node is None:
+            call.allow("certificate:get")
         call.check_query()
         authority, ident = call.services.authority, call.arguments["ident"]
         with call.services.database.reader() as session:
             if call.node is not None:
-                bay = _own_bay(session, call.node, ident)
+                bay, _operation = _own_bay(session, call.node, ident)
             else:
                 bay = resources.find(session, call.context, models.Bay, ident)
                 call.allow("certificate:get", {"project_id": bay.project_id, "user_id": bay.user_id})
@@ -45,9 +49,9 @@ class Certificates:
 
     def sign(self, call: Call) -> Answer:
         """Sign a request with a bay's CA."""
-        call.check_query()
         if call.node is None:
             call.allow("certificate:create")
+        call.check_query()
         ident, csr = _read(call)
         if call.node is not None:
             bay_uuid, pem = _sign_for_node(call.services, call.node, ident, csr)
@@ -60,9 +64,11 @@ class Certificates:
         call.check_query()
         if call.node is None or call.node.role is not Role.MASTER:
             raise Forbidden("The keys of a control plane are given to the masters of that bay only.")
-        with call.services.database.reader() as session:
-            bay = _own_bay(session, call.node, call.arguments["ident"])
-            return Answer({"files": call.services.authority.control_plane_files(session, bay.uuid)})
+        with call.services.database.writer() as session:
+            bay, operation = _own_bay(session, call.node, call.arguments["ident"])
+            files = call.services.authority.control_plane_files(session, bay.uuid)
+            operations.tell(session, operation, _KEYS_GIVEN)
+        return Answer({"files": files})
 
 
 def _read(call: Call) -> tuple[str, str]:
@@ -78,7 +84,7 @@ def _read(call: Call) -> tuple[str, str]:
 
 def _sign_for_node(services: Services, node: BootstrapIdentity, ident: str, csr: str) -> tuple[str, str]:
     with services.database.reader() as session:
-        bay = _own_bay(session, node, ident)
+        bay, _operation = _own_bay(session, node, ident)
         return bay.uuid, services.authority.sign_for_node(session, bay.uuid, csr)
 
 
@@ -89,15 +95,18 @@ def _sign_for_tenant(call: Call, ident: str, csr: str) -> tuple[str, str]:
         return bay.uuid, call.services.authority.sign(session, bay.uuid, csr)
 
 
-def _own_bay(session: Session, node: BootstrapIdentity, ident: str) -> models.Bay:
-    """The bay of the node, if that is the one it names.
+def _own_bay(session: Session, node: BootstrapIdentity, ident: str) -> tuple[models.Bay, models.Operation]:
+    """The bay of the node, if that is the one it names, and the operation that builds the node.
 
-    :raises Forbidden: it names another; whether there is one is not told
+    :raises Forbidden: it names another, and whether there is one is not told; or the operation is over
     :raises NotFound: its bay is gone
     """
     if ident != node.bay_uuid:
         raise Forbidden("This bootstrap token is for another bay.")
-    return resources.find(session, service_context(), models.Bay, node.bay_uuid)
+    operation = operations.find_open(session, node.operation_uuid)
+    if operation is None:
+        raise Forbidden("The operation that this node belongs to is over, and its bootstrap token with it.")
+    return resources.find(session, service_context(), models.Bay, node.bay_uuid), operation
 
 
 def _view(call: Call, bay_uuid: str, **values: str) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from magnum.conductor.steps import Done, Plan, Step
 def create_stack(job: Job) -> Done:
     """Heat has the bay's stack: the one an earlier try made, or a new one."""
     wanted = job.wanted_stack(job.bay.node_count)
-    arguments = {"template": wanted.template, "files": dict(wanted.files), "parameters": dict(wanted.parameters)}
-    stack_id = job.stacks.create(job.stack_name, arguments, job.tag, job.stack_timeout_minutes)
+    stack_id = job.stacks.create(job.stack_name, wanted.arguments(), job.tag, job.stack_timeout_minutes)
     return Done(f"Heat builds the stack {job.stack_name} ({stack_id}).", bay={"stack_id": stack_id})
 
 

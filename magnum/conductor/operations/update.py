@@ -50,8 +50,7 @@ def change_stack(job: Job) -> Done:
     if stack is not None and job.tag in stack.tags:
         return Done("Heat changes the stack.", bay={"stack_id": stack.id})
     wanted = job.wanted_stack(_wanted(job), tuple(_chosen(job)))
-    arguments = {"template": wanted.template, "files": dict(wanted.files), "parameters": dict(wanted.parameters)}
-    job.stacks.update(job.stack_name, bay.stack_id or "", arguments, job.tag, job.stack_timeout_minutes)
+    job.stacks.update(job.stack_name, bay.stack_id or "", wanted.arguments(), job.tag, job.stack_timeout_minutes)
     return Done("Heat changes the stack.")
 
 

@@ -72,7 +72,13 @@ class KubernetesDriver(base.BayDriver):
         scripts = {path.removeprefix(_SCRIPTS): text for path, text in everything.items() if path.startswith(_SCRIPTS)}
         included = {_SERVER: everything[_SERVER], "node.tar.gz.b64": files.archive(scripts, "magnum-node")}
         parameters = self._parameters(bay, access) | {"nodes_to_remove": list(nodes_to_remove)}
-        return base.Stack(template=everything[_TEMPLATE], files=included, parameters=parameters)
+        tokens = {"bootstrap_token_master": access.master_token, "bootstrap_token_node": access.node_token}
+        return base.Stack(
+            template=everything[_TEMPLATE],
+            files=included,
+            parameters=parameters,
+            environment={"parameter_defaults": tokens},
+        )
 
     def outputs(self, outputs: Mapping[str, Any]) -> base.BayOutputs:
         masters, nodes = (_nodes(outputs.get(key)) for key in ("masters", "nodes"))
@@ -111,8 +117,6 @@ class KubernetesDriver(base.BayDriver):
             "docker_volume_size": model.get("docker_volume_size") or 0,
             "magnum_url": access.magnum_url,
             "magnum_ca": access.magnum_ca,
-            "bootstrap_token_master": access.master_token,
-            "bootstrap_token_node": access.node_token,
             "coe_version": values["kube_tag"],
             "kubeadm_init": kubeadm.init_config(settings),
             "kubeadm_join_master": kubeadm.join_config(settings, control_plane=True),

@@ -12,6 +12,7 @@ from magnum.common import clock
 from tests.unit.certificates.conftest import BAY
 
 HOUR = timedelta(hours=1)
+MASTER = BootstrapIdentity(BAY, Role.MASTER, "operation-1")
 
 
 @pytest.fixture
@@ -19,13 +20,14 @@ def tokens(conf: cfg.ConfigOpts, key: str) -> BootstrapTokens:
     return BootstrapTokens(conf)
 
 
-def test_a_token_says_bay_and_role_to_every_process_with_the_key(conf: cfg.ConfigOpts, tokens: BootstrapTokens) -> None:
-    token = tokens.issue(BAY, Role.MASTER, HOUR)
-    assert BootstrapTokens(conf).verify(token) == BootstrapIdentity(BAY, Role.MASTER)
+def test_a_token_says_bay_role_and_operation_to_every_process_with_the_key(
+    conf: cfg.ConfigOpts, tokens: BootstrapTokens
+) -> None:
+    assert BootstrapTokens(conf).verify(tokens.issue(MASTER, HOUR)) == MASTER
 
 
 def test_a_token_ends(tokens: BootstrapTokens, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = tokens.issue(BAY, Role.NODE, HOUR)
+    token = tokens.issue(MASTER, HOUR)
     later = clock.now() + HOUR + timedelta(seconds=1)
 
     def now() -> datetime:

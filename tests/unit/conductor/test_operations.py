@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from oslo_db import exception as db_exc
 
+from magnum.certificates.bootstrap import BootstrapIdentity
 from magnum.clients.errors import Permanent, Transient
 from magnum.clients.heat import StackResource
 from magnum.common.exception import BayUnreachable
@@ -80,6 +82,7 @@ def test_what_is_written_holds_no_password_or_token(world: World, cloud: FakeClo
     bay = world.bay(uuid)
     assert password not in (bay.trustee_secret or "")
     token = cloud.heat.only().wanted["bootstrap_token_master"]
+    assert world.tools.tokens.verify(token).bay_uuid == uuid
     said = [*[event.text for event in world.events(uuid)], bay.status_reason or ""]
     assert not [text for text in said if password in text or token in text]
 
@@ -104,6 +107,21 @@ def test_a_bay_grows(world: World, ready_bay: Ready) -> None:
     assert (bay.status, bay.node_count) == (BayStatus.UPDATE_COMPLETE, 3)
     assert len(world.nodes(uuid)) == 4
     assert len(bay.node_addresses) == 3
+
+
+def test_tokens_are_bound_to_their_operation_and_masters_get_none_later(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    def given(role: str) -> BootstrapIdentity:
+        return world.tools.tokens.verify(cloud.heat.only().wanted[f"bootstrap_token_{role}"])
+
+    uuid = ready_bay()
+    assert given("master").operation_uuid == given("node").operation_uuid
+    first = given("node").operation_uuid
+    world.scale(uuid, 3)
+    world.work()
+    assert given("node").operation_uuid != first
+    assert cloud.heat.only().wanted["bootstrap_token_master"] == ""
 
 
 def test_a_shrinking_bay_gives_up_its_emptiest_nodes_after_draining_them(world: World, ready_bay: Ready) -> None:
@@ -492,6 +510,20 @@ def test_a_mistake_of_ours_is_an_internal_error_with_the_request_id(
     assert world.context.request_id in reason
     assert "secret" not in reason
     assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [db_exc.DBConnectionError, db_exc.DBDeadlock])
+def test_a_database_that_was_away_for_a_moment_fails_no_bay(
+    world: World, cloud: FakeCloud, trouble: type[Exception]
+) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", trouble())
+    with pytest.raises(trouble):
+        world.work()
+    world.time.passes(LEASE.total_seconds() + 1)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_IN_PROGRESS
+    assert world.bay(uuid).stack_id
 
 
 # Time

@@ -55,4 +55,4 @@ def test_what_is_not_offered_is_refused_with_what_is() -> None:
 def test_secrets_do_not_show_in_logs() -> None:
     access = base.NodeAccess("http://magnum", "", "MASTERSECRET", "NODESECRET")
 
-    assert "SECRET" not in repr(access) + repr(base.Stack("", {}, {"bootstrap_token_node": "NODESECRET"}))
+    assert "SECRET" not in repr(access) + repr(base.Stack("", {}, {"a": "SECRET"}, {"b": "SECRET"}))

@@ -136,11 +136,11 @@ def test_a_wrong_default_is_found_at_the_start(driver: KubernetesDriver, conf: c
 
 def test_the_only_secrets_are_the_tokens(driver: KubernetesDriver) -> None:
     made = stack(driver)
-    secret = {"bootstrap_token_master", "bootstrap_token_node"}
-    rest = {name: value for name, value in made.parameters.items() if name not in secret}
+    tokens = {"bootstrap_token_master": "MASTERTOKEN", "bootstrap_token_node": "NODETOKEN"}
 
-    assert "TOKEN" not in str(rest) + made.template + str(made.files)
-    assert all(yaml.safe_load(made.template)["parameters"][name]["hidden"] for name in secret)
+    assert made.environment == {"parameter_defaults": tokens}
+    assert "TOKEN" not in str(made.parameters) + made.template + str(made.files)
+    assert all(yaml.safe_load(made.files["server.yaml"])["parameters"][name]["hidden"] for name in tokens)
 
 
 def test_proxies_leave_out_what_is_in_the_bay(driver: KubernetesDriver) -> None:
