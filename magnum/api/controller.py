@@ -58,9 +58,7 @@ class ResourceController(Generic[Row]):
 
     def show(self, call: Call) -> Answer:
         """One object."""
-        call.check_query(*self.filters)
-        row = self.find(call)
-        call.allow(f"{self.noun}:get", self.target(row))
+        row = self._allowed(call, "get")
         return Answer(self.view(call, self.refreshed(call, row)))
 
     def create(self, call: Call) -> Answer:
@@ -76,18 +74,23 @@ class ResourceController(Generic[Row]):
 
     def update(self, call: Call) -> Answer:
         """Change an object by a JSON Patch."""
-        call.check_query(*self.filters)
-        row = self.find(call)
-        call.allow(f"{self.noun}:update", self.target(row))
+        row = self._allowed(call, "update")
         return Answer(self.view(call, self.patched(call, row, call.json())))
 
     def delete(self, call: Call) -> Answer:
         """Delete an object."""
-        call.check_query(*self.filters)
-        row = self.find(call)
-        call.allow(f"{self.noun}:delete", self.target(row))
+        row = self._allowed(call, "delete")
         self.remove(call, row)
         return Answer(status=204)
+
+    def _allowed(self, call: Call, verb: str) -> Row:
+        """The object that the path names. Whoever may do this to no object is not told which exist."""
+        rule = f"{self.noun}:{verb}"
+        call.allow(rule)
+        call.check_query(*self.filters)
+        row = self.find(call)
+        call.allow(rule, self.target(row))
+        return row
 
     # --- the steps, for a resource to override -----------------------------------------------------------------------
 

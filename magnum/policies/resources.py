@@ -2,7 +2,7 @@
 
 from oslo_policy import policy
 
-from magnum.policies.base import ADMIN, READ, WRITE
+from magnum.policies.base import ADMIN, READ, READER, WRITE
 
 _VERBS = {
     "get": ("GET", "/v1/{plural}/{{ident}}", READ, "Show a {noun}."),
@@ -13,7 +13,7 @@ _VERBS = {
     "delete": ("DELETE", "/v1/{plural}/{{ident}}", WRITE, "Delete a {noun}."),
 }
 _NOUNS = ("baymodel", "bay", "node", "pod", "service", "rc", "container")
-_SHARED = {"baymodel:get": f"{READ} or True:%(public)s"}
+_SHARED = {"baymodel:get": f"{READ} or ({READER} and True:%(public)s)"}
 
 
 def _rule(name: str, check: str, description: str, method: str, path: str) -> policy.DocumentedRuleDefault:

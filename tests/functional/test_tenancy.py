@@ -35,6 +35,13 @@ def objects(alice: Client, ready_bay: dict[str, Any], database: Database) -> dic
     return made
 
 
+@pytest.fixture
+def public_baymodel(people: People) -> str:
+    """One that all projects may use."""
+    operator = people("project-o", "operator", ["admin", "member", "reader"])
+    return str(operator.post("/v1/baymodels", {**BAYMODEL, "name": "shared", "public": True}).json["uuid"])
+
+
 @pytest.mark.parametrize("plural", CHANGES)
 def test_other_tenants_find_nothing(
     mallory: Client, people: People, objects: dict[str, tuple[str, str]], plural: str
@@ -71,13 +78,43 @@ def test_reader_looks_and_changes_nothing(people: People, objects: dict[str, tup
     assert reader.get(path).status_int == 200
 
 
-@pytest.mark.parametrize("roles", [["member", "reader"], ["admin"], ["_member_"], ["some-role-of-old"]])
+@pytest.mark.parametrize(
+    "roles", [["member", "reader"], ["member"], ["manager"], ["admin"], ["heat_stack_user", "member"]]
+)
 def test_who_works_in_the_project(people: People, objects: dict[str, tuple[str, str]], roles: list[str]) -> None:
     colleague = people("project-a", "carol", roles)
     assert colleague.get(f"/v1/bays/{objects['bays'][0]}").status_int == 200
     assert colleague.post("/v1/baymodels", BAYMODEL).status_int == 201
     assert colleague.patch(f"/v1/bays/{objects['bays'][0]}", CHANGES["bays"]).status_int == 200
     assert colleague.delete(f"/v1/pods/{objects['pods'][0]}").status_int == 204
+
+
+@pytest.mark.parametrize("roles", [["heat_stack_user"], ["_member_"], ["service", "load-balancer_member"], []])
+def test_other_roles_mean_nothing(
+    people: People, public_baymodel: str, objects: dict[str, tuple[str, str]], roles: list[str]
+) -> None:
+    machine = people("project-a", "machine", roles)
+    for plural, (uuid, _name) in objects.items():
+        for ident in (uuid, "nothing"):
+            path = f"/v1/{plural}/{ident}"
+            refused = [machine.get(path), machine.patch(path, CHANGES[plural]), machine.delete(path)]
+            assert [response.status_int for response in refused] == [403] * 3, plural
+        for path in (f"/v1/{plural}", f"/v1/{plural}/detail"):
+            assert machine.get(path).status_int == 403
+        assert machine.post(f"/v1/{plural}", {}).status_int == 403
+    bay = objects["bays"][0]
+    for path in (f"/v1/baymodels/{public_baymodel}", f"/v1/bays/{bay}/events", f"/v1/certificates/{bay}"):
+        assert machine.get(path).status_int == 403
+    assert machine.get("/v1/certificates/nothing").status_int == 403
+    assert machine.get(f"/v1/certificates/{bay}/control-plane").status_int == 403
+    assert machine.post("/v1/certificates", {"bay_uuid": bay, "csr": "x"}).status_int == 403
+
+
+def test_a_cloud_may_have_roles_of_its_own(people: People, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text('"member": "role:_member_"\n')
+    colleague = people("project-a", "carol", ["_member_"])
+    assert colleague.post("/v1/baymodels", BAYMODEL).status_int == 201
+    assert colleague.get("/v1/baymodels/small").status_int == 200
 
 
 def test_token_without_a_project(people: People, application: Any) -> None:
