@@ -3,6 +3,9 @@
 import json
 
 from magnum.api.call import Call
+from magnum.api.types import problem
+from magnum.common.exception import Invalid
+from magnum.common.ssh_keys import public_key_line
 
 _CATALOG = "HTTP_X_SERVICE_CATALOG"
 _AUTH = "keystone.token_auth"
@@ -11,12 +14,18 @@ _AUTH = "keystone.token_auth"
 def public_keys(call: Call, keypair: str | None) -> list[str]:
     """The public key of the requester's key pair; none where this cloud has no Nova to ask.
 
-    :raises Invalid: there is no such key pair
+    :raises Invalid: there is no such key pair, or its key is none for logging in with SSH
     :raises Unavailable: Nova does not answer
     """
     if keypair is None or not has_service(call, "compute"):
         return []
-    return [call.services.key_pairs.public_key(call.request.environ[_AUTH], keypair)]
+    key = call.services.key_pairs.public_key(call.request.environ[_AUTH], keypair)
+    try:
+        return [public_key_line(key)]
+    except ValueError as error:
+        raise Invalid(
+            problem("keypair_id", keypair, f"The public key that Nova has of it is not usable. {error}")
+        ) from error
 
 
 def has_service(call: Call, kind: str) -> bool:

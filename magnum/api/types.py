@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from wsme import types as wtypes
 
 from magnum.common.idents import is_uuid
+from magnum.common.ssh_keys import public_key_line
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
@@ -98,6 +99,19 @@ class IPv4(wtypes.UserType):
             return str(ipaddress.IPv4Address(value if isinstance(value, str) else ""))
         except ValueError:
             raise ValueError("Value should be an IPv4 address.") from None
+
+
+class PublicKey(wtypes.UserType):
+    """A public key to log in with: one line of a file of authorized keys, without options."""
+
+    basetype = str
+    name = "publickey"
+
+    def __init__(self, longest: int) -> None:
+        self._text = Text(longest)
+
+    def validate(self, value: Any) -> str:
+        return public_key_line(self._text.validate(value))
 
 
 class Choice(wtypes.UserType):

@@ -246,6 +246,7 @@ def statements(database: Database) -> Iterator[list[str]]:
     event.remove(database.engine, "before_cursor_execute", _executed)
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILpW9Vvd4evMV+SMKKviCzM4ayy3dSpWLLF91pQOYTNV"
 BAYMODEL = {"name": "small", "coe": "kubernetes", "image_id": "debian", "flavor_id": "m1.small"}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from magnum.db import models
 from magnum.db.session import Database
-from tests.functional.conftest import BAYMODEL, Client, People, sentences
+from tests.functional.conftest import BAYMODEL, KEY, Client, People, sentences
 
 SHORT = {"uuid", "name", "image_id", "apiserver_port", "coe", "links"}
 
@@ -85,6 +85,15 @@ def test_every_problem_is_named_and_nothing_is_stored(alice: Client, database: D
     assert any("'None'. Mandatory field missing." in sentence for sentence in said)
     with database.reader() as session:
         assert session.query(models.BayModel).count() == 0
+
+
+def test_an_ssh_key_is_one_key(alice: Client) -> None:
+    made = alice.post("/v1/baymodels", {**BAYMODEL, "ssh_authorized_key": f" {KEY} me\n"})
+    assert made.json["ssh_authorized_key"] == f"{KEY} me"
+    response = alice.post("/v1/baymodels", {**BAYMODEL, "ssh_authorized_key": f"{KEY}\n{KEY}"})
+    assert response.status_int == 400
+    assert "field/attribute ssh_authorized_key." in sentences(response)[0]
+    assert "one public key on one line" in sentences(response)[0]
 
 
 def test_unknown_label_names_the_nearest(alice: Client) -> None:

@@ -11,7 +11,7 @@ from magnum.common import clock
 from magnum.common.states import BayStatus
 from magnum.db import models
 from magnum.db.session import Database
-from tests.functional.conftest import BAYMODEL, Client, FakeConductor, sentences, set_status
+from tests.functional.conftest import BAYMODEL, KEY, Client, FakeConductor, sentences, set_status
 
 
 def scale(count: Any) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_key_pair_is_asked_for_where_there_is_a_nova(
 
     def _public_key(_self: Any, auth: Any, name: str) -> str:
         asked.append(name)
-        return "ssh-ed25519 AAAA"
+        return KEY if name == "mine" else f"{KEY}\n{KEY}"
 
     monkeypatch.setattr(type(services.key_pairs), "public_key", _public_key)
     body = {**BAYMODEL, "keypair_id": "mine"}
@@ -129,9 +129,13 @@ def test_key_pair_is_asked_for_where_there_is_a_nova(
         service.add_standard_endpoints(public="http://nova.invalid")
     assert alice.post("/v1/bays", {"baymodel_id": "small"}).status_int == 201
     assert asked == ["mine"]
+    alice.post("/v1/baymodels", {**BAYMODEL, "name": "two-lines", "keypair_id": "two"})
+    response = alice.post("/v1/bays", {"baymodel_id": "two-lines"})
+    assert response.status_int == 400
+    assert "keypair_id" in sentences(response)[0]
     with database.reader() as session:
         keys = [row.ssh_authorized_keys for row in session.query(models.Bay).order_by(models.Bay.id)]
-    assert keys == [[], ["ssh-ed25519 AAAA"]]
+    assert keys == [[], [KEY]]
 
 
 def test_node_count_can_be_changed(
@@ -168,6 +172,11 @@ def test_a_change_that_failed_can_be_asked_for_again(
     assert alice.patch("/v1/bays/web", name).json["status"] == "UPDATE_FAILED"
     assert alice.patch("/v1/bays/web", scale(1)).json["status"] == "UPDATE_IN_PROGRESS"
     assert conductor.calls == [("operation_queued", bay["uuid"])]
+
+
+def test_the_old_number_is_refused_while_the_bay_changes(alice: Client, ready_bay: dict[str, Any]) -> None:
+    assert alice.patch("/v1/bays/web", scale(3)).status_int == 200
+    assert alice.patch("/v1/bays/web", scale(ready_bay["node_count"])).status_int == 409
 
 
 def test_nothing_else_can_be_changed(alice: Client, ready_bay: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from wsme import types as wtypes
 
 from magnum.api.call import Call, Services
 from magnum.api.controller import DATES, Fields, ResourceController
-from magnum.api.types import Boolean, Choice, IPv4, Labels, Text, Uuid, Whole
+from magnum.api.types import Boolean, Choice, IPv4, Labels, PublicKey, Text, Uuid, Whole
 from magnum.common.exception import Invalid
 from magnum.db import models, resources
 from magnum.drivers.base import BayDriver, find_driver
@@ -32,7 +32,7 @@ class BayModelInput(wtypes.Base):
     dns_nameserver = IPv4()
     apiserver_port = Whole(1024, 65535)
     docker_volume_size = Whole(1, _LARGEST_VOLUME)
-    ssh_authorized_key = Text(_LONGEST_KEY)
+    ssh_authorized_key = PublicKey(_LONGEST_KEY)
     network_driver = Text(255)
     volume_driver = Text(255)
     http_proxy = Text(255)
