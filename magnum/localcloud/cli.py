@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import shlex
 import signal
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from magnum.localcloud import demo, figures, preflight, settings
+from magnum.localcloud import demo, figures, settings
 from magnum.localcloud.cloud import LocalCloud
 from magnum.localcloud.paths import DEFAULT_NAME, CloudPaths, cache_root, state_root
 from magnum.localcloud.preflight import PreflightError
@@ -48,8 +49,10 @@ def _alone(steps: Steps) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     options = _parser().parse_args(arguments)
+    if os.geteuid() != 0:
+        _complain(_needs_root(sys.argv if arguments is None else ["magnum-local", *arguments]))
+        return 1
     try:
-        preflight.require_root()
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except PreflightError as error:
@@ -187,6 +190,15 @@ def _follow(logs: list[Path]) -> None:
 def _existing(name: str) -> LocalCloud:
     paths = CloudPaths.named(name)
     return LocalCloud(paths, settings.stored(paths) or Settings())
+
+
+def _needs_root(words: Sequence[str]) -> str:
+    """Nothing of a local cloud can be done, or seen, by anybody else."""
+    command = shlex.join(words)
+    return (
+        "The local cloud needs root: it installs packages, runs the Docker Engine and makes networks.\n"
+        f"    Run it as root: sudo {command} (or: su -c {shlex.quote(command)})"
+    )
 
 
 def _complain(text: str) -> None:

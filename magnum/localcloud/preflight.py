@@ -1,6 +1,5 @@
 """What must be so before anything on the machine is changed; each problem comes with the command that helps."""
 
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,19 +44,6 @@ def check(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]]
         problems = [*_resources(paths, builds=builds), *_ports(paths, ports, addresses)]
     if problems:
         raise PreflightError(problems)
-
-
-def require_root() -> None:
-    """Raise PreflightError for anybody else: nothing of a local cloud can be done, or seen, without being root."""
-    if os.geteuid() != 0:
-        raise PreflightError(
-            [
-                Problem(
-                    "The local cloud needs root: it installs packages, runs the Docker Engine and makes networks.",
-                    "Run the same as root: sudo COMMAND (or: su -c 'COMMAND')",
-                )
-            ]
-        )
 
 
 def _operating_system() -> Iterable[Problem]:

@@ -76,7 +76,9 @@ def test_whoever_is_not_root_is_told_how_to_become_it(
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert cli.main([command]) == 1
-    assert "needs root" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "needs root" in said
+    assert f"sudo magnum-local {command} " in said
 
 
 def test_a_bad_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
