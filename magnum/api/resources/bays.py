@@ -110,7 +110,7 @@ class Bays(ResourceController[models.Bay]):
         others = [name for name in changed if name != "node_count"]
         if others:
             raise Invalid(f"cannot change bay property(ies) {', '.join(others)}. Only node_count can be changed.")
-        if not changed and not _tried_again(row, document):
+        if not changed and not _means_change(row, document):
             return row
         return self._scale(call, row, values["node_count"])
 
@@ -145,10 +145,14 @@ def find_parent(call: Call, ident: str) -> models.Bay:
             raise Invalid(f"bay_uuid: {error.message} Name a bay by its uuid or name.") from error
 
 
-def _tried_again(row: models.Bay, document: Any) -> bool:
-    """Whether a change that failed is asked for once more; the bay may already count the nodes that did not come up."""
+def _means_change(row: models.Bay, document: Any) -> bool:
+    """Whether the number a bay already has is asked for in earnest.
+
+    It is after a change that failed, as the bay may count nodes that did not come up, and during one, as the bay has
+    the old number until its end: then the answer is that a change is in progress.
+    """
     named = any(item["path"] == "/node_count" for item in document)
-    return named and row.status == BayStatus.UPDATE_FAILED
+    return named and row.status in (BayStatus.UPDATE_FAILED, BayStatus.UPDATE_IN_PROGRESS)
 
 
 def _find_baymodel(call: Call, ident: str) -> models.BayModel:
