@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from oslo_db import exception as db_exc
 from oslo_log import log
 
 from magnum.clients.errors import Permanent, ServiceError, Transient
@@ -85,8 +86,8 @@ class _Turn:
             return self._fail(job, step, StepFailed(faults.plain(error.message)))
         except MagnumError as error:
             return self._fail(job, step, StepFailed(error.message))
-        except LeaseLost:
-            raise
+        except (LeaseLost, db_exc.DBConnectionError, db_exc.DBDeadlock):
+            raise  # no fault of the step: it is done again when the lease has ended
         except Exception:  # whatever it is, the tenant gets an end and the operator its cause
             LOG.exception("Step %s of operation %s failed.", step.name, self.claim.uuid)
             return self._fail(job, step, StepFailed(_internal(self.claim)))
