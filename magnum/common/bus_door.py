@@ -58,6 +58,8 @@ class BusDoor:
                 self._client.cast(context, method, **arguments)
             except BUS_ERRORS as error:
                 LOG.warning("%s was not sent: %s", method, error)
+            except Exception:  # the thread must outlive whatever a driver raises: nobody else sends
+                LOG.exception("%s was not sent.", method)
 
     def _open(self) -> bool:
         """Make a call that nobody answers: sending one opens the queue of the answers to all."""
@@ -69,5 +71,8 @@ class BusDoor:
             return True
         except BUS_ERRORS as error:
             LOG.warning("The message bus cannot be reached: %s", error)
+            return False
+        except Exception:  # for example a virtual host that is not there yet
+            LOG.exception("The message bus cannot be reached.")
             return False
         return True

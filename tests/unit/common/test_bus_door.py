@@ -54,7 +54,8 @@ def test_casts_wait_for_the_bus_in_their_order_and_nobody_waits_for_them() -> No
 
 
 @pytest.mark.parametrize(
-    "error", [messaging.MessageDeliveryFailure("x"), kombu.exceptions.OperationalError("x"), ConnectionResetError()]
+    "error",
+    [messaging.MessageDeliveryFailure("x"), kombu.exceptions.OperationalError("x"), ConnectionResetError(), KeyError()],
 )
 def test_a_cast_that_cannot_go_stops_none_after_it(error: Exception) -> None:
     client = Client()
