@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from magnum.coe.nodes import Node
 from magnum.coe.workloads import Workload
+from magnum.common.exception import Conflict
 from magnum.common.states import BayStatus
 from magnum.db import models
 
@@ -74,7 +75,12 @@ def store(
 
 
 def put(session: Session, bay: models.Bay, kind: str, values: Mapping[str, Any]) -> str:
-    """Store one object, new or known; answers its uuid."""
+    """Store one object, new or known; answers its uuid.
+
+    :raises Conflict: the bay is being deleted, and its rows with it
+    """
+    if not _is_there(session, bay.uuid):
+        raise Conflict(f"Bay {bay.name or bay.uuid} is being deleted.")
     model, key = MODELS[kind], _KEYS[kind]
     known = session.scalar(select(model).where(model.bay_uuid == bay.uuid, getattr(model, key) == values[key]))
     row = cast(Copy | None, known)
@@ -94,7 +100,8 @@ def mark_unknown(session: Session, bay_uuid: str, kind: str) -> None:
 
 
 def _is_there(session: Session, bay_uuid: str) -> bool:
-    status = session.scalar(select(models.Bay.status).where(models.Bay.uuid == bay_uuid))
+    """Whether rows may be added to this bay; a deletion is accepted only when this transaction has ended."""
+    status = session.scalar(select(models.Bay.status).where(models.Bay.uuid == bay_uuid).with_for_update())
     return status is not None and status != BayStatus.DELETE_IN_PROGRESS
 
 

@@ -85,8 +85,8 @@ def register_nodes(job: Job) -> Done:
             raise
         return Done(f"The nodes are not listed: {error.message}", warning=True)
     with job.tools.database.writer() as session:
-        job.hold(session)
         copies.store(session, job.bay, "node", [copies.node_values(job.bay, node) for node in nodes], listed_at)
+        job.hold(session)
     ready = sum(node.ready for node in nodes)
     return Done(f"{ready} of {len(nodes)} nodes are ready.")
 

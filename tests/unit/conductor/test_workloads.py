@@ -12,7 +12,7 @@ from oslo_config import cfg
 from magnum.coe.nodes import Node
 from magnum.coe.workloads import Workload
 from magnum.common.context import RequestContext
-from magnum.common.exception import BayUnreachable, Invalid, NotFound
+from magnum.common.exception import BayUnreachable, Conflict, Invalid, NotFound
 from magnum.conductor.access import BayDoor
 from magnum.conductor.workloads import Workloads
 from magnum.db import models, resources
@@ -133,6 +133,8 @@ def test_a_bay_being_deleted_gets_no_new_rows(
     with database.writer() as session:
         resources.change(session, context, models.Bay, bay.uuid, {"status": "DELETE_IN_PROGRESS"})
     workloads.refresh(context, "pod", [bay.uuid])
+    with pytest.raises(Conflict, match="is being deleted"):
+        workloads.create(context, "pod", bay.uuid, manifest("late"))
     assert pods(database, context) == {}
 
 
