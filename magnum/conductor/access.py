@@ -57,5 +57,8 @@ class BayDoor:
         with self._database.reader() as session:
             made = self._authority.client_credentials(session, bay_uuid)
         with self._lock:
+            # Bays that another conductor deleted are in here too; what has ended goes.
+            now = clock.now()
+            self._credentials = {uuid: each for uuid, each in self._credentials.items() if each.not_after > now}
             self._credentials[bay_uuid] = made
         return made
