@@ -29,7 +29,6 @@ from magnum.common.exception import Conflict
 from magnum.common.states import OperationState, Verb
 from magnum.db import models, resources
 
-
 _LONGEST_TEXT = 4000
 
 

@@ -126,6 +126,35 @@ def test_delete_supersedes_and_waits_until_the_owner_lets_go(database: Database,
     assert must_claim(database).verb == Verb.DELETE
 
 
+def test_what_a_delete_superseded_is_waited_for_while_its_owner_is_at_work(
+    database: Database, context: RequestContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bay = make_bay(database, context)
+    create = must_claim(database)
+    with database.writer() as session:
+        operations.accept(session, context, get(database, context, bay), Verb.DELETE, {}, HOUR)
+    pass_time(monkeypatch, LEASE * 0.9)
+    with database.writer() as session:
+        operations.renew(session, create, LEASE)
+    pass_time(monkeypatch, LEASE * 0.9)
+    assert claim(database) is None, "a slow call may still make things"
+    pass_time(monkeypatch, LEASE * 0.2)
+    assert must_claim(database).verb == Verb.DELETE
+    with pytest.raises(LeaseLost), database.writer() as session:
+        operations.renew(session, create, LEASE)
+
+
+def test_long_texts_are_cut_to_what_every_database_stores(database: Database, context: RequestContext) -> None:
+    bay = make_bay(database, context)
+    claimed = must_claim(database)
+    with database.writer() as session:
+        operations.record(session, claimed, Progress(bay={"status_reason": "x" * 99999}, events=[Event("y" * 99999)]))
+    with database.reader() as session:
+        story = operations.events(session, context, bay.uuid, 0, 10)
+    assert 1000 < len(story[-1].text) < 16000
+    assert 1000 < len(get(database, context, bay).status_reason or "") < 16000
+
+
 def test_a_deleted_bay_leaves_only_its_story(database: Database, context: RequestContext) -> None:
     bay = make_bay(database, context)
     finish(database, must_claim(database), BayStatus.CREATE_COMPLETE)
