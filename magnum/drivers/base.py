@@ -126,8 +126,12 @@ class BayDriver(ABC):
         """
 
     @abstractmethod
-    def validate(self, baymodel: Mapping[str, Any]) -> list[str]:
-        """Return what keeps bays of this baymodel from being built, a sentence each; its labels are included."""
+    def validate(self, baymodel: Mapping[str, Any], *, for_bay: bool = True) -> list[str]:
+        """Return what keeps bays of this baymodel from being built, a sentence each; its labels are included.
+
+        Unless it is ``for_bay``, a baymodel may still lack what the API lets it lack, and have the flags that the API
+        has for other kinds of bays.
+        """
 
     @abstractmethod
     def stack(self, bay: BaySpec, access: NodeAccess, nodes_to_remove: Sequence[str] = ()) -> Stack:

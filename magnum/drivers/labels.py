@@ -11,17 +11,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from magnum.drivers.addresses import is_http_url, is_ordinary
+
 _BOOLEANS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 _URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(/[A-Za-z0-9._~%/-]*)?")
+_REGISTRY = re.compile(
+    r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:(?P<port>[0-9]{1,5}))?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+)
+_PORTS = range(1, 65536)
 _MAX_LENGTH = 255
 
 
 @dataclass(frozen=True)
 class Label:
-    """One setting: ``type`` is string, integer, boolean, cidr, choice or url.
+    """One setting: ``type`` is string, integer, boolean, cidr, choice, url or registry.
 
-    A string matches ``pattern`` as a whole (``expects`` says in words what that means); an integer lies between
-    ``minimum`` and ``maximum``; a choice is one of ``choices``.
+    A string matches ``pattern`` as a whole (``expects`` says in words what that means) and is the tag of an image if
+    nothing else is said; an integer, or the prefix length of a cidr, lies between ``minimum`` and ``maximum``; a choice
+    is one of ``choices``.
     """
 
     name: str
@@ -29,8 +36,8 @@ class Label:
     default: str
     help: str
     choices: tuple[str, ...] = ()
-    pattern: str = r"[A-Za-z0-9._-]*"
-    expects: str = "letters, digits, '.', '_' and '-'"
+    pattern: str = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+    expects: str = "the tag of an image, such as v1.2.3"
     minimum: int = 0
     maximum: int = 2**31 - 1
 
@@ -60,13 +67,17 @@ def _boolean(_label: Label, text: str) -> bool:
         raise ValueError("true or false") from None
 
 
-def _cidr(_label: Label, text: str) -> str:
+def _cidr(label: Label, text: str) -> str:
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError:
         raise ValueError("an IPv4 network such as 10.100.0.0/16, without host bits") from None
-    if "/" not in text:
+    if not re.fullmatch(r"[0-9.]+/[0-9]+", text):
         raise ValueError("an IPv4 network with its prefix length, such as 10.100.0.0/16")
+    if not label.minimum <= network.prefixlen <= label.maximum:
+        raise ValueError(f"an IPv4 network with a prefix length from {label.minimum} to {label.maximum}")
+    if not is_ordinary(network):
+        raise ValueError("a network of ordinary addresses, such as 10.100.0.0/16: no loopback, link-local or multicast")
     return str(network)
 
 
@@ -77,9 +88,16 @@ def _choice(label: Label, text: str) -> str:
 
 
 def _url(_label: Label, text: str) -> str:
-    if not _URL.fullmatch(text):
-        raise ValueError("an http or https URL")
+    if not (_URL.fullmatch(text) and is_http_url(text)):
+        raise ValueError("an http or https URL with a host, such as https://mirror.example.org/kubernetes")
     return text.rstrip("/")
+
+
+def _registry(_label: Label, text: str) -> str:
+    found = _REGISTRY.fullmatch(text)
+    if not found or int(found["port"] or 443) not in _PORTS:
+        raise ValueError("a registry, and a path in it, such as registry.example.org:5000/kubernetes")
+    return text
 
 
 _PARSERS: Mapping[str, Callable[[Label, str], Any]] = {
@@ -89,6 +107,7 @@ _PARSERS: Mapping[str, Callable[[Label, str], Any]] = {
     "cidr": _cidr,
     "choice": _choice,
     "url": _url,
+    "registry": _registry,
 }
 
 

@@ -22,7 +22,7 @@ class FakeDriver(BayDriver):
     def labels(self) -> LabelSchema:
         return LabelSchema([])
 
-    def validate(self, baymodel: Mapping[str, Any]) -> list[str]:
+    def validate(self, baymodel: Mapping[str, Any], *, for_bay: bool = True) -> list[str]:
         return []
 
     def stack(self, bay: BaySpec, access: NodeAccess, nodes_to_remove: Sequence[str] = ()) -> Stack:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from oslo_config import cfg
 
 from magnum.db import models
 from magnum.db.session import Database
@@ -85,6 +86,31 @@ def test_every_problem_is_named_and_nothing_is_stored(alice: Client, database: D
     assert any("'None'. Mandatory field missing." in sentence for sentence in said)
     with database.reader() as session:
         assert session.query(models.BayModel).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("apiserver_port", 10250),
+        ("http_proxy", "http://x\nnewline: y"),
+        ("fixed_network", 'x"\n- y'),
+        ("dns_nameserver", "0.0.0.0"),  # noqa: S104 - not bound to
+        ("labels", {"pods_network_cidr": "10.0.0.0/32"}),
+        ("labels", {"fixed_subnet_cidr": "10.254.0.0/24"}),
+    ],
+)
+def test_what_no_bay_could_have_is_refused(alice: Client, baymodel: dict[str, Any], field: str, value: Any) -> None:
+    assert alice.post("/v1/baymodels", {**BAYMODEL, field: value}).status_int == 400
+    response = alice.patch("/v1/baymodels/small", [{"op": "replace", "path": f"/{field}", "value": value}])
+    assert response.status_int == 400
+    assert alice.get("/v1/baymodels/small").json == baymodel
+
+
+def test_only_some_network_drivers_may_be_allowed(alice: Client, conf: cfg.ConfigOpts) -> None:
+    conf.set_override("kubernetes_allowed_network_drivers", ["flannel"], "baymodel")
+    response = alice.post("/v1/baymodels", {**BAYMODEL, "network_driver": "bridge"})
+    assert response.status_int == 400
+    assert sentences(response) == ["network_driver bridge is not allowed in this cloud. Allowed are flannel."]
 
 
 def test_an_ssh_key_is_one_key(alice: Client) -> None:

@@ -108,9 +108,8 @@ class BayModels(ResourceController[models.BayModel]):
         except Invalid as error:
             return error.problems
         return [
-            *driver.labels.validate(values.get("labels", {})),
-            *_choice("network_driver", values, _network_drivers(call.services, driver)),
-            *_choice("volume_driver", values, driver.volume_drivers),
+            *driver.validate(values, for_bay=False),
+            *_not_allowed(call.services, driver, values.get("network_driver")),
         ]
 
     def store(self, call: Call, values: dict[str, Any]) -> models.BayModel:
@@ -147,14 +146,8 @@ def _refuse_if_in_use(session: Any, row: models.BayModel) -> None:
         raise Invalid(f"Baymodel {row.uuid} is referenced by one or multiple bays.")
 
 
-def _network_drivers(services: Services, driver: BayDriver) -> Sequence[str]:
+def _not_allowed(services: Services, driver: BayDriver, network_driver: str | None) -> list[str]:
     allowed = services.conf.baymodel.kubernetes_allowed_network_drivers
-    return [name for name in driver.network_drivers if "all" in allowed or name in allowed]
-
-
-def _choice(field: str, values: Fields, known: Sequence[str]) -> list[str]:
-    given = values.get(field)
-    if given is None or given in known:
+    if network_driver not in driver.network_drivers or "all" in allowed or network_driver in allowed:
         return []
-    kinds = ", ".join(known) or "none: leave it out"
-    return [f"{field} {given!r} is not supported by bays of coe {values['coe']}. Known are {kinds}."]
+    return [f"network_driver {network_driver} is not allowed in this cloud. Allowed are {', '.join(allowed)}."]

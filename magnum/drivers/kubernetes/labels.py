@@ -20,13 +20,11 @@ SCHEMA = LabelSchema(
         ),
         Label(
             "container_infra_prefix",
-            "string",
+            "registry",
             "registry.k8s.io",
             "Registry, and path in it, of the images of Kubernetes.",
-            pattern=r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*",
-            expects="a registry and path such as registry.example.org:5000/kubernetes",
         ),
-        Label("pods_network_cidr", "cidr", "10.100.0.0/16", "Addresses of pods."),
+        Label("pods_network_cidr", "cidr", "10.100.0.0/16", "Addresses of pods.", minimum=8, maximum=24),
         Label(
             "pods_network_node_prefix_length",
             "integer",
@@ -35,12 +33,21 @@ SCHEMA = LabelSchema(
             minimum=17,
             maximum=28,
         ),
-        Label("service_cluster_ip_range", "cidr", "10.254.0.0/16", "Cluster addresses of services."),
+        Label(
+            "service_cluster_ip_range",
+            "cidr",
+            "10.254.0.0/16",
+            "Cluster addresses of services.",
+            minimum=12,  # the largest that kubeadm takes
+            maximum=24,
+        ),
         Label(
             "fixed_subnet_cidr",
             "cidr",
             "10.0.0.0/24",
             "Addresses of the servers, in the network that is made for the bay.",
+            minimum=8,
+            maximum=28,
         ),
         Label("floating_ip_enabled", "boolean", "true", "Give servers and API floating IPs of the external network."),
         Label(
@@ -54,11 +61,9 @@ SCHEMA = LabelSchema(
         Label("flannel_cni_tag", "string", "v1.8.0-flannel1", "Release of flannel's CNI plugin."),
         Label(
             "flannel_prefix",
-            "string",
+            "registry",
             "ghcr.io/flannel-io",
             "Registry, and path in it, of flannel's images.",
-            pattern=r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._-]+)*",
-            expects="a registry and path such as registry.example.org:5000/flannel",
         ),
         Label("coredns_enabled", "boolean", "true", "Resolve the names of services with CoreDNS."),
         Label(

@@ -22,7 +22,7 @@ class _Driver(base.BayDriver):
     def labels(self) -> base.LabelSchema:
         return base.LabelSchema([])
 
-    def validate(self, baymodel: Mapping[str, Any]) -> list[str]:
+    def validate(self, baymodel: Mapping[str, Any], *, for_bay: bool = True) -> list[str]:
         return []
 
     def stack(self, bay: base.BaySpec, access: base.NodeAccess, nodes_to_remove: Sequence[str] = ()) -> base.Stack:

@@ -11,6 +11,9 @@ SCHEMA = LabelSchema(
         Label("coredns_enabled", "boolean", "true", "dns"),
         Label("node_length", "integer", "24", "length", minimum=17, maximum=28),
         Label("backend", "choice", "vxlan", "backend", choices=("vxlan", "host-gw")),
+        Label("services", "cidr", "10.254.0.0/16", "services", minimum=12, maximum=24),
+        Label("flannel_tag", "string", "v0.27.4", "tag"),
+        Label("registry", "registry", "registry.k8s.io", "registry"),
         Label("download_url", "url", "https://dl.k8s.io/release", "place"),
     ]
 )
@@ -25,6 +28,9 @@ def test_values_are_typed_and_unset_labels_have_their_default() -> None:
         "coredns_enabled": False,
         "node_length": 26,
         "backend": "vxlan",
+        "services": "10.254.0.0/16",
+        "flannel_tag": "v0.27.4",
+        "registry": "registry.k8s.io",
         "download_url": "http://mirror/k8s",
     }
 
@@ -47,6 +53,26 @@ def test_a_label_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("pods_network_cidr", "10.100.0.0"),
         ("pods_network_cidr", "10.100.0.1/16"),
         ("pods_network_cidr", "fd00::/64"),
+        ("pods_network_cidr", "10.100.0.0/255.255.0.0"),
+        ("pods_network_cidr", "0.0.0.0/0"),
+        ("pods_network_cidr", "0.0.0.0/8"),
+        ("pods_network_cidr", "127.0.0.0/16"),
+        ("pods_network_cidr", "169.254.7.0/24"),
+        ("pods_network_cidr", "224.0.0.0/16"),
+        ("pods_network_cidr", "240.0.0.0/16"),
+        ("services", "10.0.0.0/11"),
+        ("services", "10.254.0.0/25"),
+        ("services", "10.254.0.0/32"),
+        ("flannel_tag", ""),
+        ("flannel_tag", ".1"),
+        ("registry", ""),
+        ("registry", "a:99999"),
+        ("registry", "a:0/kubernetes"),
+        ("registry", "a:/kubernetes"),
+        ("registry", "https://registry.k8s.io"),
+        ("registry", "registry.k8s.io/"),
+        ("registry", "registry..io"),
+        ("registry", "registry.io/Kubernetes"),
         ("coredns_enabled", "maybe"),
         ("node_length", "16"),
         ("node_length", "29"),
@@ -54,6 +80,13 @@ def test_a_label_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("node_length", "٢٤"),
         ("backend", "udp"),
         ("download_url", "file:///etc/passwd"),
+        ("download_url", "http://[[["),
+        ("download_url", "http://[::x]/"),
+        ("download_url", "http://:80/"),
+        ("download_url", "http://mirror:99999/"),
+        ("download_url", "http://mirror:0/"),
+        ("download_url", "http://./"),
+        ("download_url", "http://300.1.1.1/"),
         ("download_url", 'https://mirror/"$(id)"'),
         ("download_url", "https://mirror/\n"),
         ("download_url", "https://mirror/" + "x" * 300),
@@ -63,6 +96,25 @@ def test_a_wrong_value_is_refused_by_label(name: str, value: str) -> None:
     [problem] = SCHEMA.validate({name: value})
 
     assert problem.startswith(f"Label {name} cannot be ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("services", "10.96.0.0/12"),
+        ("services", "172.20.0.0/24"),
+        ("flannel_tag", "v0.27.4-amd64"),
+        ("registry", "localhost:5000"),
+        ("registry", "registry.example.org:65535/a/b__c"),
+        ("registry", "ghcr.io/flannel-io"),
+        ("download_url", "http://[fd00::1]:8080/release"),
+        ("download_url", "http://192.0.2.1/release"),
+        ("download_url", "http://mirror.example.org.:80"),
+    ],
+)
+def test_a_right_value_is_taken_as_it_is(name: str, value: str) -> None:
+    assert SCHEMA.validate({name: value}) == []
+    assert SCHEMA.values({name: value})[name] == value
 
 
 def test_every_problem_is_named_at_once() -> None:
