@@ -7,6 +7,7 @@ from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step
 
 _RECHECK_SECONDS = 30.0
+_NOT_LET_IN = (401, 403)
 
 
 def find_authority(job: Job) -> Done:
@@ -30,7 +31,13 @@ def delete_stack(job: Job) -> Done:
         if stack is None:
             return Done("There is no stack to delete.")
         stack_id = stack.id
-    job.stacks.delete(job.stack_name, stack_id)
+    try:
+        job.stacks.delete(job.stack_name, stack_id)
+    except Permanent as error:  # the bay's user is there, but was disabled or has lost its role
+        if error.code not in _NOT_LET_IN or job.remembered("as_service"):
+            raise
+        job.remember("as_service", True)
+        job.stacks.delete(job.stack_name, stack_id)
     return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
 
 

@@ -499,6 +499,16 @@ def test_without_any_user_magnum_itself_deletes_the_stack(world: World, cloud: F
     assert nothing_is_left(world, cloud)
 
 
+def test_where_the_bays_user_is_not_let_in_magnum_itself_deletes_the_stack(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.calls.fail("heat.delete", Permanent("The account is disabled.", 401))
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
 def test_a_mistake_of_ours_is_an_internal_error_with_the_request_id(
     world: World, cloud: FakeCloud, caplog: pytest.LogCaptureFixture
 ) -> None:
