@@ -12,7 +12,7 @@ from wsme import types as wtypes
 
 from magnum.api import paging, patch, types, views
 from magnum.api.call import Answer, Call
-from magnum.common.exception import Conflict, Invalid
+from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.db import models, resources
 from magnum.db.resources import Page
 
@@ -128,11 +128,13 @@ class ResourceController(Generic[Row]):
         return ()
 
     def store(self, call: Call, values: dict[str, Any]) -> Row:
-        """Store a new object."""
+        """Store a new object. One that asks for the uuid of another tenant's gets a new uuid."""
         try:
             with call.services.database.writer() as session:
                 return resources.add(session, call.context, self.model(**values))
         except db_exc.DBDuplicateEntry as error:
+            if "uuid" in values and not self._is_known(call, values["uuid"]):
+                return self.store(call, {name: value for name, value in values.items() if name != "uuid"})
             fields = " and ".join(error.columns or ["uuid"])
             raise Conflict(f"A {self.noun} with the same {fields} already exists.") from error
 
@@ -177,6 +179,14 @@ class ResourceController(Generic[Row]):
     def view(self, call: Call, row: Row, fields: Sequence[str] | None = None) -> dict[str, Any]:
         """An object as clients see it."""
         return views.represent(row, fields or self.full, call.host_url, self.plural)
+
+    def _is_known(self, call: Call, uuid: str) -> bool:
+        with call.services.database.reader() as session:
+            try:
+                resources.find(session, call.context, self.model, uuid)
+            except NotFound:
+                return False
+        return True
 
     def _page(self, call: Call, fields: Sequence[str], path: str) -> Answer:
         call.check_query(*paging.PARAMETERS, *self.filters, *self.ignored_parameters)

@@ -56,7 +56,10 @@ def test_uuid_may_be_chosen_once(alice: Client, mallory: Client) -> None:
     uuid = "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"
     assert alice.post("/v1/baymodels", {**BAYMODEL, "uuid": uuid}).json["uuid"] == uuid
     assert alice.post("/v1/baymodels", {**BAYMODEL, "uuid": uuid}).status_int == 409
-    assert mallory.post("/v1/baymodels", {**BAYMODEL, "uuid": uuid}).status_int == 409
+    others = mallory.post("/v1/baymodels", {**BAYMODEL, "uuid": uuid})
+    assert others.status_int == 201
+    assert others.json["uuid"] != uuid
+    assert alice.get(f"/v1/baymodels/{uuid}").status_int == 200
 
 
 def test_list_is_short_and_detail_is_full(alice: Client, baymodel: dict[str, Any]) -> None:

@@ -41,6 +41,16 @@ def test_registered_by_hand(alice: Client) -> None:
     assert alice.get("/v1/nodes").json == {"nodes": []}
 
 
+def test_another_tenants_uuid_is_as_if_not_given(alice: Client, mallory: Client) -> None:
+    uuid = "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"
+    assert alice.post("/v1/nodes", {"type": "bare", "uuid": uuid}).json["uuid"] == uuid
+    assert alice.post("/v1/nodes", {"type": "bare", "uuid": uuid}).status_int == 409
+    others = mallory.post("/v1/nodes", {"type": "bare", "uuid": uuid})
+    assert others.status_int == 201
+    assert others.json["uuid"] != uuid
+    assert others.headers["Location"].endswith(others.json["uuid"])
+
+
 def test_nodes_of_a_bay(alice: Client, ready_bay: dict[str, Any], bay_node: str, conductor: FakeConductor) -> None:
     row = alice.get("/v1/nodes?bay_ident=web").json["nodes"][0]
     assert (row["name"], row["role"], row["status"]) == ("web-node-0", "node", "Ready")
