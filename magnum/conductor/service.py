@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 from typing import Any
 
 from oslo_config import cfg
@@ -50,17 +51,23 @@ class Conductor:
         self._sweep.start()
         self._poll.start()
         self._heartbeat.start()
-        self._server.start()
+        # In a thread, as oslo.messaging waits here for a bus that is away, and what is accepted is found by the sweep.
+        threading.Thread(target=self._server.start, name="rpc start", daemon=True).start()
         LOG.info("The conductor on %s works.", self._conf.host)
 
     def stop(self) -> None:
         """Take no more work, finish or hand over what runs, and end within half a minute."""
-        self._server.stop()
+        closing = threading.Thread(target=self._close, name="rpc stop", daemon=True)
+        closing.start()
         self._sweep.stop(_STOP_SECONDS)
         self._poll.stop(_THREAD_SECONDS)
         self._heartbeat.stop(_THREAD_SECONDS)
-        self._server.wait()
+        closing.join(_THREAD_SECONDS)  # it does not end while the bus is away
         LOG.info("The conductor on %s has stopped.", self._conf.host)
+
+    def _close(self) -> None:
+        self._server.stop()
+        self._server.wait()
 
     def _beat(self) -> None:
         with self._database.writer() as session:
