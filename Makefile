@@ -90,7 +90,8 @@ $(READY): requirements.txt requirements-dev.txt setup.cfg pyproject.toml
 	@echo "Installing Magnum and what it needs into $(VENV) (about half a minute, once)"; \
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip --disable-pip-version-check install --no-deps --requirement requirements.txt \
-	    --requirement requirements-dev.txt | awk '{ printf "."; fflush() } END { print "" }'; \
+	    --requirement requirements-dev.txt 2>$(VENV)/pip.log | awk '{ printf "."; fflush() } END { print "" }' || \
+	    { cat $(VENV)/pip.log; exit 1; }; \
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .; \
 	touch $@
 

@@ -7,7 +7,9 @@ ends well has proved what it says. Run again it uses the bay that is there and m
 import argparse
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -185,7 +187,9 @@ class Demo:
 
 def _environment(paths: CloudPaths) -> dict[str, str]:
     """What a shell has after `. openrc`, and nothing of the caller's that could steer a command."""
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TERM", "COLUMNS") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TERM") if name in os.environ}
+    if sys.stdout.isatty():
+        kept["CLIFF_MAX_TERM_WIDTH"] = str(shutil.get_terminal_size().columns)  # the commands write to a pipe
 
     text = subprocess.run(
         ["bash", "-c", f". {shlex.quote(str(paths.openrc))} && env -0"],
