@@ -85,6 +85,8 @@ class Demo:
         if bay is None:
             self._shell.run(f"magnum bay-create --name {BAY} --baymodel {BAYMODEL} --node-count 1 --wait")
             bay = self._shell.ask(f"magnum bay-show {BAY}")
+        else:
+            self._shell.say(f"The bay {BAY} is there from an earlier run.")
         _check(bay is not None and bay["status"] in _USABLE, f"the bay {BAY} is not complete: {bay}")
 
     def _look(self) -> None:
@@ -120,6 +122,8 @@ class Demo:
         bay = self._shell.ask(f"magnum bay-show {BAY}")
         if bay["node_count"] < 2 or bay["status"] == "UPDATE_FAILED":
             self._shell.run(f"magnum bay-update {BAY} replace node_count=2 --wait")
+        else:
+            self._shell.say(f"The bay {BAY} has {bay['node_count']} nodes from an earlier run.")
         self._shell.wait(
             "The second node is Ready",
             f"magnum node-list --bay {BAY}",
@@ -166,6 +170,8 @@ class Demo:
     def _create(self, kind: str, name: str, manifest: str) -> None:
         if self._shell.ask(f"magnum {kind}-show {name} --bay {BAY}") is None:
             self._shell.run(f"magnum {kind}-create --bay {BAY} --manifest {_MANIFESTS / manifest}")
+        else:
+            self._shell.say(f"The {kind} {name} is there from an earlier run.")
 
     def _settled_bay(self, name: str) -> Any:
         """The bay of that name, when what is in progress with it has ended; None where there is none."""
