@@ -112,7 +112,18 @@ NODE = Resource(
     title="node",
     collection="nodes",
     columns=("uuid", "name", "bay_uuid", "role", "status", "addresses"),
-    examples={"list": "--bay web", "show": "6f1ed1c5-9b0c-4a43-a2b3-3d9ad3a5e0b7"},
+    examples={
+        "create": "--type bare --image-id debian-12",
+        "show": "6f1ed1c5-9b0c-4a43-a2b3-3d9ad3a5e0b7",
+        "list": "--bay web",
+        "update": "6f1ed1c5-9b0c-4a43-a2b3-3d9ad3a5e0b7 replace type=virt",
+        "delete": "6f1ed1c5-9b0c-4a43-a2b3-3d9ad3a5e0b7",
+    },
+    options=(
+        Option("--type", "type", "kind of a node registered by hand: virt or bare"),
+        Option("--image-id", "image_id", "image it runs"),
+        Option("--ironic-node-id", "ironic_node_id", "uuid of the machine in Ironic"),
+    ),
     in_bay=True,
 )
 

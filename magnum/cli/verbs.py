@@ -132,7 +132,8 @@ class Update(_OfResource, ShowVerb):
         parser = super().get_parser(prog_name)
         self.add_ident(parser)
         parser.add_argument("op", choices=("add", "replace", "remove"), help="what to do with the fields")
-        form = "manifest=FILE or manifest_url=URL" if self.resource.in_bay else "field=value; for remove, only field"
+        manifests = any(option.kind is Kind.MANIFEST for option in self.resource.options)
+        form = "manifest=FILE or manifest_url=URL" if manifests else "field=value; for remove, only field"
         parser.add_argument("attributes", metavar="FIELD=VALUE", nargs="+", help=form)
         self.add_bay(parser)
         self.add_wait(parser)
