@@ -52,16 +52,15 @@ class Engine:
 
 
 def is_available() -> bool:
-    """Whether an engine answers."""
+    """Whether an engine answers. A socket that an engine left when it was killed is none."""
     if not _SOCKET.exists():
         return False
-    client = docker.DockerClient(base_url=_DOCKER_HOST, timeout=_SECONDS)
     try:
-        return bool(client.ping())
+        client = docker.DockerClient(base_url=_DOCKER_HOST, timeout=_SECONDS)
     except (docker.errors.DockerException, requests.exceptions.RequestException):
         return False
-    finally:
-        client.close()
+    client.close()
+    return True  # the client has asked for the engine's version already
 
 
 def ensure() -> Engine:

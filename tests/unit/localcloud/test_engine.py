@@ -3,10 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from magnum.localcloud import engine
 from magnum.localcloud.processes import ServiceError
+
+
+def test_a_socket_that_a_killed_engine_left_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(**_: Any) -> None:
+        raise docker.errors.DockerException("Connection refused")
+
+    left = tmp_path / "docker.sock"
+    left.touch()
+    monkeypatch.setattr(engine, "_SOCKET", left)
+    monkeypatch.setattr(docker, "DockerClient", refuses)
+    assert not engine.is_available()
 
 
 def test_without_a_socket_no_engine_is_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
