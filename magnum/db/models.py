@@ -104,10 +104,12 @@ class Node(Owned, Base):
     """A machine of a bay, or one a tenant registered by hand (no ``bay_uuid``)."""
 
     __tablename__ = "nodes"
+    # Of the project's nodes only: a conflict must not tell anybody what another project has.
+    __table_args__ = (UniqueConstraint("project_id", "ironic_node_id", name="uniq_nodes0project_id0ironic_node_id"),)
 
     type: Mapped[str | None] = mapped_column(String(20))
     image_id: Mapped[str | None]
-    ironic_node_id: Mapped[str | None] = mapped_column(String(36), unique=True)
+    ironic_node_id: Mapped[str | None] = mapped_column(String(36))
     bay_uuid: Mapped[str | None] = mapped_column(String(36), index=True)
     name: Mapped[str | None]
     role: Mapped[str | None] = mapped_column(String(20))
@@ -256,4 +258,5 @@ class MagnumService(Timestamps, Base):
     disabled: Mapped[bool] = mapped_column(Boolean, default=False)
     disabled_reason: Mapped[str | None]
     last_seen_up: Mapped[datetime | None]
+    forced_down: Mapped[bool] = mapped_column(Boolean, default=False)
     report_count: Mapped[int] = mapped_column(default=0)

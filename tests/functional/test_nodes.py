@@ -68,3 +68,9 @@ def test_nodes_of_a_bay_go_with_its_node_count(alice: Client, bay_node: str) -> 
     ):
         assert response.status_int == 400
         assert "node_count" in sentences(response)[0]
+
+
+def test_another_tenants_ironic_node_is_nobodys_business(alice: Client, mallory: Client) -> None:
+    assert alice.post("/v1/nodes", OWN).status_int == 201
+    assert mallory.post("/v1/nodes", OWN).status_int == 201
+    assert alice.post("/v1/nodes", OWN).status_int == 409
