@@ -27,6 +27,7 @@ _UUID_PART = 12
 _NO_LIMIT = timedelta(days=1)
 _MARGIN = timedelta(seconds=60)
 _SHORTEST_WAIT = 30
+_LONGEST_WAIT = 43200  # Heat refuses a wait condition that is longer
 
 
 class Job:
@@ -173,7 +174,8 @@ class Job:
     def _node_seconds(self) -> int:
         """A node that fails to come up is to be named by Heat, so Heat's wait for it ends before the deadline."""
         left = self.time_left
-        return max(_SHORTEST_WAIT, int((left - min(_MARGIN, left / 5)).total_seconds()))
+        seconds = int((left - min(_MARGIN, left / 5)).total_seconds())
+        return min(max(_SHORTEST_WAIT, seconds), _LONGEST_WAIT)
 
     def _access(self) -> NodeAccess:
         options = self.tools.conf.bay

@@ -568,7 +568,12 @@ def test_no_deadline_means_waiting(world: World, cloud: FakeCloud) -> None:
     world.time.passes(7 * 86400)
     world.work(seconds=3)
     assert world.bay(uuid).status == BayStatus.CREATE_IN_PROGRESS
-    assert cloud.heat.only().wanted["timeout"] > 80000
+
+
+def test_a_node_is_waited_for_no_longer_than_heat_allows(world: World, cloud: FakeCloud) -> None:
+    world.create(timeout=None)
+    world.work()
+    assert cloud.heat.only().wanted["timeout"] == 43200
 
 
 def test_a_stopping_conductor_hands_over_between_steps(world: World) -> None:
