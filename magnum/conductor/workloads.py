@@ -4,28 +4,24 @@ Creating, changing and deleting ask the bay first and write the row afterwards. 
 listing heals the row. Nothing here keeps anything between two calls.
 """
 
-import concurrent.futures
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from oslo_config import cfg
 from oslo_db import exception as db_exception
-from oslo_log import log
 
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.workloads import WorkloadKind
 from magnum.common import clock
 from magnum.common.context import RequestContext
-from magnum.common.exception import Invalid, MagnumError
+from magnum.common.exception import Invalid
 from magnum.common.states import BayStatus
 from magnum.conductor import copies
+from magnum.conductor.rounds import ask_all
 from magnum.conductor.tools import BayApis
 from magnum.db import models, resources
 from magnum.db.session import Database
-
-LOG = log.getLogger(__name__)
-_BAYS_AT_ONCE = 8
 
 
 class Workloads:
@@ -70,33 +66,17 @@ class Workloads:
     def refresh(self, context: RequestContext, kind: str, bay_uuids: Sequence[str]) -> None:
         """Make the rows of a kind what the bays say, all bays at once.
 
-        A bay that does not answer in time gets status Unknown for its rows; it is no error and holds up no other.
+        Where a bay fails to answer in time, its rows get status Unknown; it is no error and holds up no other.
         """
         with self._database.reader() as session:
             bays = resources.every(session, context, models.Bay, {"uuid": list(bay_uuids)})
-        if not bays:
-            return
-        pool = concurrent.futures.ThreadPoolExecutor(min(len(bays), _BAYS_AT_ONCE), thread_name_prefix="refresh")
-        try:
-            asked = {pool.submit(self.refresh_bay, bay, kind): bay for bay in bays}
-            done, late = concurrent.futures.wait(asked, timeout=self._patience)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for future in done:
-            future.result()
-        for future in late:
-            self._mark_unknown(asked[future], kind)
-
-    def refresh_bay(self, bay: models.Bay, kind: str) -> None:
-        """The same for one bay, in this thread."""
-        listed_at = clock.now()
-        try:
-            with self._door.open(bay) as opened:
-                found = _list(opened, bay, kind)
-        except MagnumError as error:
-            LOG.info("Bay %s did not say what its %ss are: %s", bay.uuid, kind, error.message)
+        for bay in ask_all(bays, lambda bay: self._refresh_bay(bay, kind), self._patience):
             self._mark_unknown(bay, kind)
-            return
+
+    def _refresh_bay(self, bay: models.Bay, kind: str) -> None:
+        listed_at = clock.now()
+        with self._door.open(bay) as opened:
+            found = _list(opened, bay, kind)
         try:
             self._store(bay, kind, found, listed_at)
         except db_exception.DBDuplicateEntry:

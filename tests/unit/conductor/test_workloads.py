@@ -20,12 +20,13 @@ from magnum.db.session import Database
 
 
 class FakeBays:
-    """Bays that hold what was put into them; one may be out of reach, one may hang."""
+    """Bays that hold what was put into them; one may be out of reach, one may hang, one may fail in a new way."""
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Workload]] = {}
         self.nodes: list[Node] = []
         self.unreachable: set[str] = set()
+        self.broken: set[str] = set()
         self.hanging: set[str] = set()
         self.released = threading.Event()
 
@@ -33,6 +34,8 @@ class FakeBays:
     def open(self, bay: models.Bay) -> Iterator["FakeBay"]:
         if bay.uuid in self.unreachable:
             raise BayUnreachable("no answer")
+        if bay.uuid in self.broken:
+            raise RuntimeError("what nobody thought of")
         if bay.uuid in self.hanging:
             self.released.wait(10)
         yield FakeBay(self.held.setdefault(bay.uuid, {}), self.nodes)
@@ -115,13 +118,14 @@ def test_a_bay_out_of_reach_leaves_its_rows_unknown_and_the_others_alone(
 ) -> None:
     conf.set_override("rpc_timeout", 1, group="conductor")
     workloads = Workloads(conf, database, cast(BayDoor, bays))
-    good, dead, slow = (add_bay(database, context) for _ in range(3))
-    for bay, name in ((good, "good"), (dead, "dead"), (slow, "slow")):
+    good, dead, slow, broken = (add_bay(database, context) for _ in range(4))
+    for bay, name in ((good, "good"), (dead, "dead"), (slow, "slow"), (broken, "broken")):
         workloads.create(context, "pod", bay.uuid, manifest(name))
     bays.unreachable.add(dead.uuid)
     bays.hanging.add(slow.uuid)
-    workloads.refresh(context, "pod", [good.uuid, dead.uuid, slow.uuid])
-    assert pods(database, context) == {"good": "Pending", "dead": "Unknown", "slow": "Unknown"}
+    bays.broken.add(broken.uuid)
+    workloads.refresh(context, "pod", [good.uuid, dead.uuid, slow.uuid, broken.uuid])
+    assert pods(database, context) == {"good": "Pending", "dead": "Unknown", "slow": "Unknown", "broken": "Unknown"}
     bays.released.set()
 
 
