@@ -62,7 +62,9 @@ class Root:
     def answer(self, request: pecan.Request, _response: pecan.Response) -> Response:
         """Have the handler of the request answer it."""
         route, arguments = self._table.find(request.method, decoded_path(request.environ))
-        return _response_to(route.handler(Call(self._services, request, arguments)))
+        call = Call(self._services, request, arguments, route.query)
+        call.query  # noqa: B018 - a query that is wrong is refused whatever the handler
+        return _response_to(route.handler(call))
 
 
 def _response_to(answer: Answer) -> Response:

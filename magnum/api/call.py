@@ -10,9 +10,12 @@ from urllib.parse import parse_qsl
 from oslo_config import cfg
 from oslo_policy import policy
 from webob import Request
+from wsme import types as wtypes
 
-from magnum.api import body
+from magnum.api import body, fields
 from magnum.api.errors import Unauthorized
+from magnum.api.shapes import Parameter, read_query
+from magnum.api.versions import OLDEST, VERSION, Feature, Version
 from magnum.certificates.authority import Authority
 from magnum.certificates.bootstrap import BootstrapIdentity
 from magnum.clients.nova import KeyPairs
@@ -50,12 +53,19 @@ class Answer:
 
 
 class Call:
-    """One request."""
+    """One request.
 
-    def __init__(self, services: Services, request: Request, arguments: Mapping[str, str]) -> None:
+    :param arguments: what its path names
+    :param parameters: what its query may hold
+    """
+
+    def __init__(
+        self, services: Services, request: Request, arguments: Mapping[str, str], parameters: Sequence[Parameter] = ()
+    ) -> None:
         self.services = services
         self.request = request
         self.arguments = arguments
+        self._parameters = parameters
 
     @property
     def context(self) -> RequestContext:
@@ -76,26 +86,33 @@ class Call:
         identity: BootstrapIdentity | None = self.request.environ.get(BOOTSTRAP)
         return identity
 
+    @property
+    def version(self) -> Version:
+        """The version of the API that was asked for."""
+        version: Version = self.request.environ.get(VERSION, OLDEST)
+        return version
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the version that was asked for has this."""
+        return self.version.has(feature)
+
     @cached_property
-    def query(self) -> dict[str, str]:
-        """What stands behind the question mark; the last value of each name."""
+    def query(self) -> dict[str, Any]:
+        """What stands behind the question mark, each value as the table of routes says; the last of each name.
+
+        :raises Invalid: with everything that is wrong there, unknown names included
+        """
         text = self.request.environ.get("QUERY_STRING", "")
+        if not text and not any(parameter.mandatory for parameter in self._parameters):
+            return {}
         try:
-            values = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
+            given = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS))
         except ValueError as error:
             raise Invalid("The query of the request is not valid UTF-8, or has too many parts.") from error
-        for value in values.values():
-            body.check_text(value)
-        return values
-
-    def check_query(self, *known: str) -> None:
-        """Refuse what nobody would look at.
-
-        :raises Invalid: the query has another key
-        """
-        problems = [f'Unknown argument: "{name[:80]}".' for name in self.query if name not in known]
-        if problems:
-            raise Invalid(problems)
+        for name, value in given.items():
+            body.check_text(name + value)
+        known = [item for item in self._parameters if item.feature is None or self.has(item.feature)]
+        return read_query(given, known)
 
     def json(self) -> Any:
         """The document that was sent, None where there is none."""
@@ -112,6 +129,15 @@ class Call:
         if not isinstance(document, dict):
             raise Invalid(f"The body of the request should be a JSON object with the fields of the {argument}.")
         return document
+
+    def read(self, datatype: type[wtypes.Base], argument: str, problems: list[str]) -> dict[str, Any]:
+        """The fields of the object that was sent, each as the type has it.
+
+        :param argument: what the object is, for the one who forgot it
+        :param problems: gets a sentence for each field that is wrong
+        """
+        known_only = self.has(Feature.KNOWN_KEYS_ONLY)
+        return fields.read(datatype, self.document(argument), problems, known_only=known_only)
 
     def allow(self, rule: str, target: Mapping[str, Any] | None = None) -> None:
         """Let policy decide.

@@ -3,7 +3,7 @@
 import json
 
 from magnum.api.call import Call
-from magnum.api.types import problem
+from magnum.api.fields import problem
 from magnum.common.exception import Invalid
 from magnum.common.ssh_keys import public_key_line
 

@@ -5,21 +5,22 @@ no state; everything about a request is in its `Call`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from oslo_db import exception as db_exc
-from wsme import types as wtypes
 
-from magnum.api import paging, patch, types, views
+from magnum.api import paging, patch, views
 from magnum.api.call import Answer, Call
+from magnum.api.fields import Dated, defaults, fields_of, given_fields, read, shown_fields
+from magnum.api.shapes import Object, Parameter, Reply
+from magnum.api.types import Text
 from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.db import models, resources
 from magnum.db.resources import Page
 
 Row = TypeVar("Row", bound=models.Owned)
 Fields = Mapping[str, Any]
-
-DATES = ("created_at", "updated_at")
 
 
 class ResourceController(Generic[Row]):
@@ -30,19 +31,19 @@ class ResourceController(Generic[Row]):
     plural: ClassVar[str]
     """Its name in paths and bodies."""
     model: type[Row]
-    input_type: ClassVar[type[wtypes.Base]]
+    fields: ClassVar[type[Dated]]
+    """All that there is to say of an object: what clients give and what they are shown."""
     short: ClassVar[tuple[str, ...]]
     """Fields of an object in a list."""
-    full: ClassVar[tuple[str, ...]]
-    """Fields of an object that is shown by itself."""
-    defaults: ClassVar[Fields] = {}
-    """Values of fields that are not given."""
-    internal: ClassVar[tuple[str, ...]] = ()
-    """Fields that a patch must not name."""
+    filters: ClassVar[tuple[Parameter, ...]] = ()
+    """Query parameters that choose among the objects."""
+    update_parameters: ClassVar[tuple[Parameter, ...]] = ()
+    """Query parameters of a patch, beside the filters."""
     ignored_parameters: ClassVar[tuple[str, ...]] = ()
     """Query parameters of a list that old clients send and nobody reads."""
-    filters: ClassVar[tuple[str, ...]] = ()
-    """Query parameters that choose among the objects."""
+    created_replies: ClassVar[tuple[Reply, ...]] = ()
+    changed_replies: ClassVar[tuple[Reply, ...]] = ()
+    """How creating and changing are answered, where that is not with the whole object."""
 
     # --- the verbs -------------------------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ class ResourceController(Generic[Row]):
     def detail(self, call: Call) -> Answer:
         """A page of objects in full."""
         call.allow(f"{self.noun}:detail")
-        return self._page(call, self.full, f"{self.plural}/detail")
+        return self._page(call, self.full(), f"{self.plural}/detail")
 
     def show(self, call: Call) -> Answer:
         """One object."""
@@ -64,18 +65,16 @@ class ResourceController(Generic[Row]):
     def create(self, call: Call) -> Answer:
         """Store a new object."""
         call.allow(f"{self.noun}:create")
-        call.check_query()
-        document = call.document(self.noun)
         problems: list[str] = []
-        given = types.read(self.input_type, document, problems)
-        row = self.store(call, self.checked(call, {**self.defaults, **given}, problems))
-        location = f"{call.host_url}/v1/{self.plural}/{row.uuid}"
-        return Answer(self.view(call, row), 201, {"Location": location})
+        given = call.read(self.fields, self.noun, problems)
+        row = self.store(call, self.checked(call, {**self.defaults(), **given}, problems))
+        answer = self.created(call, row)
+        return replace(answer, headers={"Location": f"{call.host_url}/v1/{self.plural}/{row.uuid}"})
 
     def update(self, call: Call) -> Answer:
         """Change an object by a JSON Patch."""
         row = self._allowed(call, "update")
-        return Answer(self.view(call, self.patched(call, row, call.json())))
+        return self.changed(call, self.patched(call, row, call.json()))
 
     def delete(self, call: Call) -> Answer:
         """Delete an object."""
@@ -87,7 +86,6 @@ class ResourceController(Generic[Row]):
         """The object that the path names. Whoever may do this to no object is not told which exist."""
         rule = f"{self.noun}:{verb}"
         call.allow(rule)
-        call.check_query(*self.filters)
         row = self.find(call)
         call.allow(rule, self.target(row))
         return row
@@ -142,11 +140,11 @@ class ResourceController(Generic[Row]):
         """Change an object; nothing is written where nothing differs."""
         names = self.patchable()
         before = {name: getattr(row, name) for name in names}
-        after = patch.apply(document, before, internal=self.internal, mandatory=self.mandatory())
+        after = patch.apply(document, before, internal=self.internal(), mandatory=self.mandatory())
         problems: list[str] = []
-        given = types.read(self.input_type, {name: after[name] for name in names}, problems)
+        given = read(self.fields, after, problems)
         empty = dict.fromkeys(names)
-        values = self.checked(call, {**empty, **self.defaults, **given}, problems)
+        values = self.checked(call, {**empty, **self.defaults(), **given}, problems)
         changed = {name: value for name, value in values.items() if value != before.get(name)}
         return self.change(call, row, changed) if changed else row
 
@@ -161,24 +159,53 @@ class ResourceController(Generic[Row]):
         with call.services.database.writer() as session:
             resources.remove(session, call.context, self.model, row.uuid)
 
+    def created(self, call: Call, row: Row) -> Answer:
+        """What answers a request for a new object."""
+        return Answer(self.view(call, row), 201)
+
+    def changed(self, call: Call, row: Row) -> Answer:
+        """What answers a patch."""
+        return Answer(self.view(call, row))
+
     # --- what follows from the declarations --------------------------------------------------------------------------
+
+    def full(self) -> tuple[str, ...]:
+        """Fields of an object that is shown by itself."""
+        return tuple(name for name in shown_fields(self.fields) if name != "links")
+
+    def defaults(self) -> Fields:
+        """Values of fields that are not given."""
+        return defaults(self.fields)
 
     def patchable(self) -> Sequence[str]:
         """Fields that a patch can name."""
-        hidden = patch.COMMON_INTERNAL | set(self.internal)
-        return [
-            attribute.name
-            for attribute in wtypes.list_attributes(self.input_type)
-            if attribute.name not in hidden and not attribute.readonly
-        ]
+        return [name for name in given_fields(self.fields) if name not in patch.COMMON_INTERNAL]
+
+    def internal(self) -> frozenset[str]:
+        """Fields that a patch must not name."""
+        return patch.COMMON_INTERNAL | (fields_of(self.fields).keys() - set(self.patchable()))
 
     def mandatory(self) -> Sequence[str]:
         """Fields that every object has."""
-        return [attribute.name for attribute in wtypes.list_attributes(self.input_type) if attribute.mandatory]
+        return [name for name, field in given_fields(self.fields).items() if field.mandatory]
 
-    def view(self, call: Call, row: Row, fields: Sequence[str] | None = None) -> dict[str, Any]:
+    def list_parameters(self) -> tuple[Parameter, ...]:
+        """What the query of a list may hold."""
+        sortable = sorted(set(self.full()) & set(resources.sort_keys(self.model)))
+        ignored = [Parameter(name, Text(255, shortest=0), "Not looked at.") for name in self.ignored_parameters]
+        return (*paging.parameters(sortable), *self.filters, *ignored)
+
+    def replies_to_create(self) -> tuple[Reply, ...]:
+        """How a request for a new object is answered."""
+        return self.created_replies or (Reply(201, Object(self.fields), located=True),)
+
+    def replies_to_update(self) -> tuple[Reply, ...]:
+        """How a patch is answered."""
+        return self.changed_replies or (Reply(200, Object(self.fields)),)
+
+    def view(self, call: Call, row: Row, names: Sequence[str] | None = None) -> dict[str, Any]:
         """An object as clients see it."""
-        return views.represent(row, fields or self.full, call.host_url, self.plural)
+        return views.represent(row, names or self.full(), call.host_url, self.plural)
 
     def _is_known(self, call: Call, uuid: str) -> bool:
         with call.services.database.reader() as session:
@@ -188,13 +215,11 @@ class ResourceController(Generic[Row]):
                 return False
         return True
 
-    def _page(self, call: Call, fields: Sequence[str], path: str) -> Answer:
-        call.check_query(*paging.PARAMETERS, *self.filters, *self.ignored_parameters)
-        sortable = {"id", *self.full}.intersection(resources.sort_keys(self.model))
-        page = paging.read_page(call.query, call.services.conf.api.max_limit, sortable)
+    def _page(self, call: Call, names: Sequence[str], path: str) -> Answer:
+        page = paging.read_page(call.query, call.services.conf.api.max_limit)
         rows = self.rows(call, page)
-        body: dict[str, Any] = {self.plural: [self.view(call, row, fields) for row in rows]}
+        body: dict[str, Any] = {self.plural: [self.view(call, row, names) for row in rows]}
         if len(rows) == page.limit:
-            chosen = {name: call.query[name] for name in self.filters if name in call.query}
+            chosen = {item.name: call.query[item.name] for item in self.filters if item.name in call.query}
             body["next"] = paging.next_link(call.host_url, path, page, rows[-1].uuid, chosen)
         return Answer(body)

@@ -6,7 +6,8 @@ be empty. Every answer from 400 up carries both, whatever layer it comes from: `
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -40,14 +41,30 @@ class TooLarge(MagnumError):
     code = 413
 
 
+class NotAcceptable(MagnumError):
+    """The request asks for an answer in a form that is not here.
+
+    :param members: what the error tells clients beyond its sentence
+    """
+
+    code = 406
+
+    def __init__(self, message: str, members: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.members = members
+
+
 class Unauthorized(MagnumError):
     """The request does not say who makes it, or not in a way that is good here."""
 
     code = 401
 
 
-def body(code: int, problems: Sequence[str], request_id: str) -> bytes:
-    """The JSON of an error, in both forms."""
+def body(code: int, problems: Sequence[str], request_id: str, members: Mapping[str, Any] | None = None) -> bytes:
+    """The JSON of an error, in both forms.
+
+    :param members: further members of each of ``errors``, or other values for them
+    """
     party = "client" if code < 500 else "server"
     fault = {"debuginfo": None, "faultcode": party.capitalize(), "faultstring": " ".join(problems)}
     errors = [
@@ -58,6 +75,7 @@ def body(code: int, problems: Sequence[str], request_id: str) -> bytes:
             "title": problem.split(". ")[0].removesuffix("."),
             "detail": problem,
             "links": [],
+            **(members or {}),
         }
         for problem in problems
     ]
@@ -80,15 +98,14 @@ class ErrorBodies:
         try:
             chunks = self._application(environ, answer.start)
         except Exception as error:  # noqa: BLE001 - the last place where one can become an answer
-            code, problems, headers = _explain(error, environ)
-            return _send(environ, start_response, code, problems, headers)
+            return send_error(environ, start_response, error)
         if answer.code < 400:
             start_response(answer.status, answer.headers, answer.exc_info)
             return chunks
         text = b"".join(chunks).decode(errors="replace")
         _close(chunks)
         kept = [(name, value) for name, value in answer.headers if name.lower() not in _REPLACED]
-        return _send(environ, start_response, answer.code, [_sentence(answer, text)], kept)
+        return _send(environ, start_response, _Told(answer.code, [_sentence(answer, text)], kept))
 
 
 class _Answer:
@@ -113,20 +130,37 @@ def _no_write(_data: bytes) -> None:
     raise NotImplementedError("write() of WSGI is not used here")
 
 
-def _explain(error: Exception, environ: dict[str, Any]) -> tuple[int, list[str], Headers]:
+@dataclass
+class _Told:
+    """An error as it is told."""
+
+    code: int
+    problems: Sequence[str]
+    headers: Headers = field(default_factory=list)
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+
+def send_error(environ: dict[str, Any], start_response: StartResponse, error: Exception) -> Iterable[bytes]:
+    """Answer a request with an error, as a WSGI application does."""
+    return _send(environ, start_response, _explain(error, environ))
+
+
+def _explain(error: Exception, environ: dict[str, Any]) -> _Told:
     if isinstance(error, MethodNotAllowed):
-        return error.code, [error.message], [("Allow", ", ".join(error.allowed))]
+        return _Told(error.code, [error.message], [("Allow", ", ".join(error.allowed))])
     if isinstance(error, Unauthorized):
-        return error.code, [error.message], [("WWW-Authenticate", "Keystone")]
+        return _Told(error.code, [error.message], [("WWW-Authenticate", "Keystone")])
     if isinstance(error, Invalid):
-        return error.code, error.problems or [error.message], []
+        return _Told(error.code, error.problems or [error.message])
+    if isinstance(error, NotAcceptable):
+        return _Told(error.code, [error.message], members=error.members)
     if isinstance(error, MagnumError):
-        return error.code if 400 <= error.code < 600 else 502, [error.message], []
+        return _Told(error.code if 400 <= error.code < 600 else 502, [error.message])
     if isinstance(error, db_exc.DBConnectionError):
         LOG.error("The database cannot be reached: %s", error)
-        return 503, ["The database cannot be reached. Try again later."], [("Retry-After", "5")]
+        return _Told(503, ["The database cannot be reached. Try again later."], [("Retry-After", "5")])
     if isinstance(error, db_exc.DBDeadlock):
-        return 503, ["Another request changed the same at the same time. Try again."], [("Retry-After", "1")]
+        return _Told(503, ["Another request changed the same at the same time. Try again."], [("Retry-After", "1")])
     request_id = environ.get(_REQUEST_ID, "")
     LOG.error(
         "Unexpected error of %s %s (%s)",
@@ -135,7 +169,7 @@ def _explain(error: Exception, environ: dict[str, Any]) -> tuple[int, list[str],
         request_id,
         exc_info=error,
     )
-    return 500, [f"Internal error. The operator finds its cause under the request id {request_id}."], []
+    return _Told(500, [f"Internal error. The operator finds its cause under the request id {request_id}."])
 
 
 def _sentence(answer: _Answer, text: str) -> str:
@@ -149,13 +183,11 @@ def _sentence(answer: _Answer, text: str) -> str:
     return f"{HTTPStatus(answer.code).phrase}." if answer.code in set(HTTPStatus) else answer.status
 
 
-def _send(
-    environ: dict[str, Any], start_response: StartResponse, code: int, problems: Sequence[str], headers: Headers
-) -> Iterable[bytes]:
-    content = body(code, problems, environ.get(_REQUEST_ID, ""))
+def _send(environ: dict[str, Any], start_response: StartResponse, told: _Told) -> Iterable[bytes]:
+    content = body(told.code, told.problems, environ.get(_REQUEST_ID, ""), told.members)
     start_response(
-        f"{code} {HTTPStatus(code).phrase if code in set(HTTPStatus) else 'Error'}",
-        [*headers, ("Content-Type", "application/json"), ("Content-Length", str(len(content)))],
+        f"{told.code} {HTTPStatus(told.code).phrase if told.code in set(HTTPStatus) else 'Error'}",
+        [*told.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(content)))],
     )
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 

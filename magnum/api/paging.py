@@ -1,48 +1,43 @@
 """Pages of a list: which one is asked for, and where the next one is."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
-from magnum.api import types
-from magnum.common.exception import Invalid
-from magnum.common.idents import is_uuid
+from magnum.api.shapes import Parameter
+from magnum.api.types import Choice, Limit, Uuid
 from magnum.db.resources import Page
 
-PARAMETERS = ("limit", "marker", "sort_key", "sort_dir")
-_DIRECTIONS = ("asc", "desc")
+LIMIT = Parameter("limit", Limit(), "Most objects on the page; the operator's limit where this is greater or absent.")
 
 
-def read_page(query: Mapping[str, str], max_limit: int, sort_keys: Collection[str]) -> Page:
-    """The page that the query asks for.
+def parameters(sort_keys: Iterable[str]) -> tuple[Parameter, ...]:
+    """What a query says of a page.
 
-    :raises Invalid: with everything that is wrong with it
+    :param sort_keys: fields that the list can be sorted by, beside the order of creation
     """
-    problems: list[str] = []
-    limit = read_limit(query, max_limit, problems)
-    marker = query.get("marker")
-    if marker is not None and not is_uuid(marker):
-        problems.append(f"Expected a uuid as the marker but received {types.shown(marker)}.")
-    sort_key = query.get("sort_key", "id")
-    if sort_key not in sort_keys:
-        known = ", ".join(sorted(sort_keys))
-        problems.append(f"The list cannot be sorted by sort_key {types.shown(sort_key)}. Use one of: {known}.")
-    sort_dir = query.get("sort_dir", "asc")
-    if sort_dir not in _DIRECTIONS:
-        problems.append(f"Invalid sort direction: {types.shown(sort_dir)}. Acceptable values are 'asc' or 'desc'.")
-    if problems:
-        raise Invalid(problems)
-    return Page(limit=limit, marker=marker, sort_key=sort_key, sort_dir=sort_dir)
+    return (
+        LIMIT,
+        Parameter("marker", Uuid(), "Uuid of the last object of the page before."),
+        Parameter("sort_key", Choice("id", *sort_keys), "Field to sort by; id is the order of creation."),
+        Parameter("sort_dir", Choice("asc", "desc"), "Direction to sort in."),
+    )
 
 
-def read_limit(query: Mapping[str, str], max_limit: int, problems: list[str]) -> int:
+def read_page(query: Mapping[str, Any], max_limit: int) -> Page:
+    """The page that a query asks for."""
+    return Page(
+        limit=read_limit(query, max_limit),
+        marker=query.get("marker"),
+        sort_key=query.get("sort_key", "id"),
+        sort_dir=query.get("sort_dir", "asc"),
+    )
+
+
+def read_limit(query: Mapping[str, Any], max_limit: int) -> int:
     """How many are asked for at most."""
-    text = query.get("limit")
-    if text is None:
-        return max_limit
-    if not text.isascii() or not text.isdigit() or not text.strip("0"):
-        problems.append(f"Limit must be positive: a whole number from 1 on, not {types.shown(text)}.")
-        return max_limit
-    return max_limit if len(text) > 9 else min(int(text), max_limit)
+    limit: int = query.get("limit", max_limit)
+    return min(limit, max_limit)
 
 
 def next_link(host_url: str, path: str, page: Page, last_uuid: str, filters: Mapping[str, str]) -> str:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from magnum.api import types
+from magnum.api.fields import problem
+from magnum.api.types import Schema
 from magnum.common.exception import Invalid
 
 _OPERATIONS = ("add", "replace", "remove")
@@ -43,6 +44,19 @@ def apply(
     return result
 
 
+def schema(names: Collection[str]) -> Schema:
+    """JSON Schema of a patch that can name these fields."""
+    path: Schema = {"type": "string", "pattern": f"^/({'|'.join(names)})(/[A-Za-z0-9_-]+)*$"}
+    change: Schema = {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {"op": {"enum": list(_OPERATIONS)}, "path": path},
+        "if": {"properties": {"op": {"const": "remove"}}},
+        "else": {"required": ["value"], "properties": {"value": {"type": ["string", "integer", "boolean"]}}},
+    }
+    return {"type": "array", "minItems": 1, "maxItems": _MOST, "items": change}
+
+
 class _Rules:
     def __init__(self, known: frozenset[str], internal: frozenset[str], mandatory: frozenset[str]) -> None:
         self._known, self._internal, self._mandatory = known, internal, mandatory
@@ -50,9 +64,9 @@ class _Rules:
     def problem(self, item: Mapping[str, Any]) -> str | None:
         operation, path = item.get("op"), item.get("path")
         if operation not in _OPERATIONS:
-            return types.problem("op", operation, f"Value should be one of: {', '.join(_OPERATIONS)}.")
+            return problem("op", operation, f"Value should be one of: {', '.join(_OPERATIONS)}.")
         if not isinstance(path, str) or not _PATH.fullmatch(path):
-            return types.problem("path", path, "Value should be a field's path, such as /name or /labels/key.")
+            return problem("path", path, "Value should be a field's path, such as /name or /labels/key.")
         return self._place(operation, path) or _value(operation, item.get("value"))
 
     def _place(self, operation: str, path: str) -> str | None:
@@ -72,7 +86,7 @@ def _value(operation: str, value: Any) -> str | None:
     if value is None:
         return "'add' and 'replace' operations needs value."
     if not isinstance(value, str | int):
-        return types.problem("value", value, f"Wrong type. Expected a string or an integer, got {_kind(value)}.")
+        return problem("value", value, f"Wrong type. Expected a string or an integer, got {_kind(value)}.")
     return None
 
 

@@ -12,12 +12,14 @@ from typing import Any
 from magnum.api.call import Answer, Call
 from magnum.api.controller import ResourceController
 from magnum.api.errors import MethodNotAllowed
+from magnum.api.resources import certificates
 from magnum.api.resources.baymodels import BayModels
-from magnum.api.resources.bays import Bays
+from magnum.api.resources.bays import EVENT_PARAMETERS, EVENTS, Bays
 from magnum.api.resources.certificates import Certificates
 from magnum.api.resources.discovery import Discovery
 from magnum.api.resources.nodes import Nodes
 from magnum.api.resources.workloads import Pods, ReplicationControllers, Services
+from magnum.api.shapes import Changes, Document, Listing, Object, Parameter, Reply
 from magnum.common.exception import Invalid, NotFound
 
 Handler = Callable[[Call], Answer]
@@ -35,12 +37,20 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Route:
-    """A method on a path."""
+    """A method on a path.
+
+    :param query: what may stand behind the question mark; anything else there is refused
+    :param body: what is sent, where anything is
+    :param replies: how it is answered when all is well
+    """
 
     method: str
     path: str
     handler: Handler
     access: Access = Access.TENANT
+    query: tuple[Parameter, ...] = ()
+    body: Document | Changes | None = None
+    replies: tuple[Reply, ...] = ()
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -52,35 +62,56 @@ def _resource(controller: ResourceController[Any], *, in_bay: bool = False) -> l
     items = [f"{collection}/{{ident}}"]
     if in_bay:
         items.append(f"{collection}/{{ident}}/{{bay_ident}}")  # as the clients of 2015 name the bay
+    whole, filters = Object(controller.fields), controller.filters
+    lists = controller.list_parameters()
+    short = Listing(controller.plural, Object(controller.fields, controller.short))
+    full = Listing(controller.plural, whole)
+    created, changed = controller.replies_to_create(), controller.replies_to_update()
+    document, patch = Document(controller.fields), Changes(controller.fields)
+    update_query = (*filters, *controller.update_parameters)
     return [
-        Route("GET", collection, controller.list),
-        Route("GET", f"{collection}/detail", controller.detail),
-        Route("POST", collection, controller.create),
-        *(Route("GET", path, controller.show) for path in items),
-        *(Route("PATCH", path, controller.update) for path in items),
-        *(Route("DELETE", path, controller.delete) for path in items),
+        Route("GET", collection, controller.list, query=lists, replies=(Reply(200, short),)),
+        Route("GET", f"{collection}/detail", controller.detail, query=lists, replies=(Reply(200, full),)),
+        Route("POST", collection, controller.create, body=document, replies=created),
+        *(Route("GET", path, controller.show, query=filters, replies=(Reply(200, whole),)) for path in items),
+        *(Route("PATCH", path, controller.update, query=update_query, body=patch, replies=changed) for path in items),
+        *(Route("DELETE", path, controller.delete, query=filters, replies=(Reply(204),)) for path in items),
     ]
 
 
 def all_routes() -> list[Route]:
     """Every route of the API."""
-    bays, certificates = Bays(), Certificates()
+    bays, signing = Bays(), Certificates()
+    certificate = "/v1/certificates/{ident}"
     found = [
         *_resource(BayModels()),
         *_resource(bays),
-        Route("GET", "/v1/bays/{ident}/events", bays.events),
+        Route("GET", "/v1/bays/{ident}/events", bays.events, query=EVENT_PARAMETERS, replies=EVENTS),
         *_resource(Nodes()),
         *_resource(Pods(), in_bay=True),
         *_resource(Services(), in_bay=True),
         *_resource(ReplicationControllers(), in_bay=True),
-        Route("POST", "/v1/certificates", certificates.sign, Access.NODE),
-        Route("GET", "/v1/certificates/{ident}", certificates.show, Access.NODE),
-        Route("GET", "/v1/certificates/{ident}/control-plane", certificates.control_plane, Access.NODE),
+        Route(
+            "POST",
+            "/v1/certificates",
+            signing.sign,
+            Access.NODE,
+            body=Document(certificates.CertificateFields),
+            replies=certificates.SIGNED,
+        ),
+        Route("GET", certificate, signing.show, Access.NODE, replies=certificates.SHOWN),
+        Route(
+            "GET",
+            f"{certificate}/control-plane",
+            signing.control_plane,
+            Access.NODE,
+            replies=certificates.CONTROL_PLANE,
+        ),
     ]
     discovery = Discovery(list(dict.fromkeys(route.segments[1] for route in found)))
     return [
-        Route("GET", "/", discovery.root, Access.ANYBODY),
-        Route("GET", "/v1", discovery.v1, Access.ANYBODY),
+        Route("GET", "/", discovery.root, Access.ANYBODY, replies=(Reply(200, discovery.root_shape()),)),
+        Route("GET", "/v1", discovery.v1, Access.ANYBODY, replies=(Reply(200, discovery.v1_shape()),)),
         *found,
     ]
 

@@ -1,15 +1,10 @@
-"""Types of what comes in.
-
-WSME says what a field is; reading is done here rather than by WSME's own parser, which stops at the first problem,
-refuses unknown keys (which the clients of 2015 send) and lets through what no database takes.
-"""
+"""Kinds of values: what is taken for one, what it becomes, and both as JSON Schema (draft 2020-12)."""
 
 import ast
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from wsme import types as wtypes
@@ -19,13 +14,28 @@ from magnum.common.ssh_keys import public_key_line
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+_MOST_DIGITS = 9
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
-_SHOWN = 80
 
-Type = TypeVar("Type", bound=wtypes.Base)
+Schema = dict[str, Any]
 
 
-class Text(wtypes.UserType):
+class Kind(wtypes.UserType):
+    """A kind of values. `validate` makes one of what a client gives, or raises a ValueError that says why not."""
+
+    def validate(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def schema(self) -> Schema:
+        """What a value looks like in an answer."""
+        raise NotImplementedError
+
+    def accepted(self) -> Schema:
+        """What is taken for a value in a request."""
+        return self.schema()
+
+
+class Text(Kind):
     """A string of so many characters; with a pattern, one that matches it as a whole."""
 
     basetype = str
@@ -43,8 +53,12 @@ class Text(wtypes.UserType):
             raise ValueError(f"Value should be {self.expects}.")
         return value
 
+    def schema(self) -> Schema:
+        schema: Schema = {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
+        return schema | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
 
-class Whole(wtypes.UserType):
+
+class Whole(Kind):
     """A whole number within bounds, also written as a string."""
 
     basetype = int
@@ -62,8 +76,14 @@ class Whole(wtypes.UserType):
             raise ValueError(f"Value should be from {self.lowest} to {self.highest}.")
         return value
 
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
 
-class Boolean(wtypes.UserType):
+    def accepted(self) -> Schema:
+        return {"anyOf": [self.schema(), {"type": "string", "pattern": f"^{_WHOLE.pattern}$"}]}
+
+
+class Boolean(Kind):
     """True or false, also written as a string."""
 
     basetype = bool
@@ -75,8 +95,30 @@ class Boolean(wtypes.UserType):
             raise ValueError("Value should be true or false.")
         return text in _TRUE
 
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
 
-class Uuid(wtypes.UserType):
+    def accepted(self) -> Schema:
+        words = sorted(_TRUE | _FALSE)
+        return {"anyOf": [self.schema(), {"enum": [0, 1]}, {"enum": [*words, *(word.upper() for word in words)]}]}
+
+
+class Limit(Kind):
+    """How many objects a page has at most; as it stands in a query."""
+
+    basetype = int
+    name = "limit"
+
+    def validate(self, value: Any) -> int:
+        if not isinstance(value, str) or not value.isascii() or not value.isdigit() or not value.strip("0"):
+            raise ValueError("Limit must be positive: a whole number from 1 on.")
+        return int(value[-_MOST_DIGITS:]) if len(value.lstrip("0")) <= _MOST_DIGITS else 10**_MOST_DIGITS
+
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": 1}
+
+
+class Uuid(Kind):
     """A uuid in canonical form."""
 
     basetype = str
@@ -87,8 +129,11 @@ class Uuid(wtypes.UserType):
             raise ValueError("Value should be a UUID in lower case with dashes.")
         return value
 
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 
-class IPv4(wtypes.UserType):
+
+class IPv4(Kind):
     """An address."""
 
     basetype = str
@@ -100,8 +145,11 @@ class IPv4(wtypes.UserType):
         except ValueError:
             raise ValueError("Value should be an IPv4 address.") from None
 
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "ipv4"}
 
-class PublicKey(wtypes.UserType):
+
+class PublicKey(Kind):
     """A public key to log in with: one line of a file of authorized keys, without options."""
 
     basetype = str
@@ -113,8 +161,11 @@ class PublicKey(wtypes.UserType):
     def validate(self, value: Any) -> str:
         return public_key_line(self._text.validate(value))
 
+    def schema(self) -> Schema:
+        return self._text.schema()
 
-class Choice(wtypes.UserType):
+
+class Choice(Kind):
     """One of some words."""
 
     basetype = str
@@ -128,8 +179,11 @@ class Choice(wtypes.UserType):
             raise ValueError(f"Value should be one of {', '.join(self.words)}.")
         return str(value)
 
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": list(self.words)}
 
-class HttpUrl(wtypes.UserType):
+
+class HttpUrl(Kind):
     """An http or https URL."""
 
     basetype = str
@@ -145,8 +199,11 @@ class HttpUrl(wtypes.UserType):
             raise ValueError("Value should be an http or https URL.")
         return str(value)
 
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": 2048}
 
-class Labels(wtypes.UserType):
+
+class Labels(Kind):
     """Names and values. A patch cannot carry an object, so clients write one as a string there."""
 
     basetype = dict
@@ -159,6 +216,13 @@ class Labels(wtypes.UserType):
         if not all(isinstance(key, str) and isinstance(item, str | int) for key, item in members.items()):
             raise ValueError("Each label should be a string.")
         return {key: _as_text(item) for key, item in members.items()}
+
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+
+    def accepted(self) -> Schema:
+        members = {"type": ["string", "integer", "boolean"]}
+        return {"anyOf": [{"type": "object", "additionalProperties": members}, {"type": "string"}]}
 
 
 def _literal(text: str) -> Any:
@@ -174,34 +238,50 @@ def _as_text(value: str | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def shown(value: Any) -> str:
-    """A value as a message quotes it."""
-    text = str(value)
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+class Shown(Kind):
+    """A kind of values that only answers have.
 
-
-def problem(field: str, value: Any, reason: str) -> str:
-    """The sentence about a field that is wrong."""
-    return f"Invalid input for field/attribute {field}. Value: {shown(value)}. {reason}"
-
-
-def read(datatype: type[Type], document: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The fields that the document gives, each as its type has it. What is null counts as not given.
-
-    :param problems: gets a sentence for each field that is wrong
+    :param schema: what they look like
     """
-    values: dict[str, Any] = {}
-    for attribute in wtypes.list_attributes(datatype):
-        given = document.get(attribute.name)
-        if attribute.readonly:
-            if given is not None:
-                problems.append(problem(attribute.name, given, "Cannot set read only field."))
-        elif given is None:
-            if attribute.mandatory:
-                problems.append(problem(attribute.name, None, "Mandatory field missing."))
-        else:
-            try:
-                values[attribute.name] = wtypes.validate_value(attribute.datatype, given)
-            except ValueError as error:
-                problems.append(problem(attribute.name, given, str(error)))
-    return values
+
+    basetype = object
+    name = "shown"
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def schema(self) -> Schema:
+        return self._schema
+
+
+class Timestamp(Shown):
+    """A time, in ISO 8601 with its offset."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "string", "format": "date-time"})
+
+
+class Links(Shown):
+    """Where an object is."""
+
+    def __init__(self) -> None:
+        link = {
+            "type": "object",
+            "required": ["href", "rel"],
+            "properties": {"href": {"type": "string"}, "rel": {"type": "string"}},
+        }
+        super().__init__({"type": "array", "items": link})
+
+
+class Words(Shown):
+    """A list of strings."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "array", "items": {"type": "string"}})
+
+
+class Objects(Shown):
+    """A list of objects of no fixed form."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "array", "items": {"type": "object"}})

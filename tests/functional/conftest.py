@@ -176,7 +176,7 @@ def check_form(response: webtest.TestResponse) -> None:
     errors = response.json["errors"]
     assert errors
     for error in errors:
-        assert set(error) == {"request_id", "code", "status", "title", "detail", "links"}
+        assert set(error) >= {"request_id", "code", "status", "title", "detail", "links"}
         assert error["request_id"] == response.headers["X-Openstack-Request-Id"]
         assert error["status"] == response.status_int
         assert error["title"]

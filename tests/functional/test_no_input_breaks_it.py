@@ -8,23 +8,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wsme import types as wtypes
 
-from magnum.api.resources.baymodels import BayModelInput
-from magnum.api.resources.bays import BayInput
-from magnum.api.resources.certificates import CertificateInput
-from magnum.api.resources.nodes import NodeInput
-from magnum.api.resources.workloads import WorkloadInput
+from magnum.api.fields import fields_of
+from magnum.api.resources.baymodels import BayModelFields
+from magnum.api.resources.bays import BayFields
+from magnum.api.resources.certificates import CertificateFields
+from magnum.api.resources.nodes import NodeFields
+from magnum.api.resources.workloads import WorkloadFields
 from magnum.db import models
 from magnum.db.session import Database
 from tests.functional.conftest import Client
 from tests.functional.test_workloads import POD
 
 INPUTS: dict[str, type[wtypes.Base]] = {
-    "baymodels": BayModelInput,
-    "bays": BayInput,
-    "nodes": NodeInput,
-    "pods": WorkloadInput,
-    "rcs": WorkloadInput,
-    "certificates": CertificateInput,
+    "baymodels": BayModelFields,
+    "bays": BayFields,
+    "nodes": NodeFields,
+    "pods": WorkloadFields,
+    "rcs": WorkloadFields,
+    "certificates": CertificateFields,
 }
 TABLES: dict[str, Any] = {"baymodels": models.BayModel, "bays": models.Bay, "nodes": models.Node, "pods": models.Pod}
 
@@ -64,7 +65,7 @@ def count(database: Database, plural: str) -> int:
 
 @pytest.mark.parametrize("plural", INPUTS)
 def test_creating(alice: Client, ready_bay: dict[str, Any], database: Database, plural: str) -> None:
-    fields = [attribute.name for attribute in wtypes.list_attributes(INPUTS[plural])]
+    fields = list(fields_of(INPUTS[plural]))
 
     @quick
     @given(body=st.dictionaries(st.sampled_from(fields), VALUES) | VALUES)

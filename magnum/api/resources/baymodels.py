@@ -1,12 +1,11 @@
 """Baymodels: kinds of bays."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
-
-from wsme import types as wtypes
+from typing import Any
 
 from magnum.api.call import Call, Services
-from magnum.api.controller import DATES, Fields, ResourceController
+from magnum.api.controller import Fields, ResourceController
+from magnum.api.fields import Dated, Field, Use
 from magnum.api.types import Boolean, Choice, IPv4, Labels, PublicKey, Text, Uuid, Whole
 from magnum.common.exception import Invalid
 from magnum.db import models, resources
@@ -17,35 +16,33 @@ _LARGEST_VOLUME = 2**20
 _LONGEST_KEY = 16384
 
 
-class BayModelInput(wtypes.Base):
-    """What may be said of a baymodel."""
+class BayModelFields(Dated):
+    """A baymodel."""
 
-    uuid = Uuid()
-    name = Text(255)
-    coe = wtypes.wsattr(Choice(*_COES), mandatory=True)
-    image_id = wtypes.wsattr(Text(255), mandatory=True)
-    flavor_id = Text(255)
-    master_flavor_id = Text(255)
-    keypair_id = Text(255)
-    external_network_id = Text(255)
-    fixed_network = Text(255)
-    dns_nameserver = IPv4()
-    apiserver_port = Whole(1024, 65535)
-    docker_volume_size = Whole(1, _LARGEST_VOLUME)
-    ssh_authorized_key = PublicKey(_LONGEST_KEY)
-    network_driver = Text(255)
-    volume_driver = Text(255)
-    http_proxy = Text(255)
-    https_proxy = Text(255)
-    no_proxy = Text(255)
-    labels = Labels()
-    registry_enabled = Boolean()
-    tls_disabled = Boolean()
-    public = Boolean()
-    server_type = Text(255)
-    links = wtypes.wsattr(wtypes.text, readonly=True)
-    created_at = wtypes.wsattr(wtypes.text, readonly=True)
-    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+    uuid = Field(Uuid())
+    name = Field(Text(255))
+    coe = Field(Choice(*_COES), mandatory=True)
+    image_id = Field(Text(255), mandatory=True)
+    flavor_id = Field(Text(255))
+    master_flavor_id = Field(Text(255))
+    keypair_id = Field(Text(255))
+    external_network_id = Field(Text(255))
+    fixed_network = Field(Text(255))
+    dns_nameserver = Field(IPv4())
+    apiserver_port = Field(Whole(1024, 65535))
+    docker_volume_size = Field(Whole(1, _LARGEST_VOLUME))
+    ssh_authorized_key = Field(PublicKey(_LONGEST_KEY))
+    cluster_distro = Field(Text(255), use=Use.IGNORED)
+    network_driver = Field(Text(255))
+    volume_driver = Field(Text(255))
+    http_proxy = Field(Text(255))
+    https_proxy = Field(Text(255))
+    no_proxy = Field(Text(255))
+    labels = Field(Labels(), default={})
+    registry_enabled = Field(Boolean(), default=False)
+    tls_disabled = Field(Boolean(), default=False)
+    public = Field(Boolean(), default=False)
+    server_type = Field(Text(255), default="vm")
 
 
 class BayModels(ResourceController[models.BayModel]):
@@ -54,42 +51,8 @@ class BayModels(ResourceController[models.BayModel]):
     noun = "baymodel"
     plural = "baymodels"
     model = models.BayModel
-    input_type = BayModelInput
+    fields = BayModelFields
     short = ("uuid", "name", "image_id", "apiserver_port", "coe")
-    full = (
-        "uuid",
-        "name",
-        "coe",
-        "image_id",
-        "flavor_id",
-        "master_flavor_id",
-        "keypair_id",
-        "external_network_id",
-        "fixed_network",
-        "dns_nameserver",
-        "apiserver_port",
-        "docker_volume_size",
-        "ssh_authorized_key",
-        "cluster_distro",
-        "network_driver",
-        "volume_driver",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "labels",
-        "registry_enabled",
-        "tls_disabled",
-        "public",
-        "server_type",
-        *DATES,
-    )
-    defaults: ClassVar[Fields] = {
-        "labels": {},
-        "registry_enabled": False,
-        "tls_disabled": False,
-        "public": False,
-        "server_type": "vm",
-    }
     ignored_parameters = ("baymodel_uuid",)
 
     def target(self, row: models.BayModel) -> Fields:

@@ -1,16 +1,19 @@
 """Bays: clusters. A change is accepted here, in one transaction, and carried out by a conductor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from wsme import types as wtypes
 
-from magnum.api import cloud, paging, patch, types, views
+from magnum.api import cloud, paging, patch, views
 from magnum.api.call import Answer, Call
-from magnum.api.controller import DATES, Fields, ResourceController
-from magnum.api.resources.baymodels import BayModels, driver_of
-from magnum.api.types import HttpUrl, Text, Whole
+from magnum.api.controller import ResourceController
+from magnum.api.fields import Dated, Field, Use, fields_of, read
+from magnum.api.resources.baymodels import BayModelFields, driver_of
+from magnum.api.shapes import Listing, Object, Parameter, Reply
+from magnum.api.types import Choice, HttpUrl, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
+from magnum.api.versions import Feature
 from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.common.idents import is_uuid, new_uuid
 from magnum.common.states import BayStatus, Verb
@@ -19,25 +22,50 @@ from magnum.db import models, operations, resources
 _MOST_NODES = 10000
 _MOST_MASTERS = 100
 _LONGEST_MINUTES = 525600
-_SNAPSHOT = ("project_id", "user_id", *(name for name in BayModels.full if name not in DATES))
+_SNAPSHOT = ("project_id", "user_id", *(name for name in fields_of(BayModelFields) if name not in fields_of(Dated)))
 
 
-class BayInput(wtypes.Base):
-    """What may be said of a bay. Its uuid is Magnum's to choose; one that is sent is ignored, as it always was."""
+class BayFields(Dated):
+    """A bay. Its uuid is Magnum's to choose; one that is sent is ignored, as it always was."""
 
-    name = Text(255)
-    baymodel_id = wtypes.wsattr(Text(255), mandatory=True)
-    node_count = Whole(1, _MOST_NODES)
-    master_count = Whole(1, _MOST_MASTERS)
-    bay_create_timeout = Whole(0, _LONGEST_MINUTES)
-    discovery_url = HttpUrl()
-    links = wtypes.wsattr(wtypes.text, readonly=True)
-    created_at = wtypes.wsattr(wtypes.text, readonly=True)
-    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
-    api_address = wtypes.wsattr(wtypes.text, readonly=True)
-    node_addresses = wtypes.wsattr(wtypes.text, readonly=True)
-    master_addresses = wtypes.wsattr(wtypes.text, readonly=True)
-    stack_id = wtypes.wsattr(wtypes.text, readonly=True)
+    uuid = Field(Uuid(), use=Use.IGNORED)
+    name = Field(Text(255))
+    baymodel_id = Field(Text(255), mandatory=True, text="Uuid or name of the baymodel it is made by.")
+    node_count = Field(Whole(1, _MOST_NODES), default=1)
+    master_count = Field(Whole(1, _MOST_MASTERS), default=1)
+    bay_create_timeout = Field(Whole(0, _LONGEST_MINUTES), text="Minutes; 0 is for ever.")
+    status = Field(Choice(*BayStatus), use=Use.SHOWN)
+    status_reason = Field(Text(65535), use=Use.SHOWN)
+    discovery_url = Field(HttpUrl())
+    api_address = Field(Text(255), use=Use.SHOWN)
+    coe_version = Field(Text(255), use=Use.SHOWN)
+    node_addresses = Field(Words(), use=Use.SHOWN)
+    master_addresses = Field(Words(), use=Use.SHOWN)
+    stack_id = Field(Text(255), use=Use.SHOWN)
+    faults = Field(Objects(), use=Use.SHOWN)
+
+
+class AcceptedFields(wtypes.Base):
+    """What is said of a bay whose change was accepted."""
+
+    uuid = Field(Uuid(), use=Use.SHOWN)
+
+
+class EventFields(wtypes.Base):
+    """A line of a bay's story."""
+
+    created_at = Field(Timestamp(), use=Use.SHOWN)
+    id = Field(Whole(1, 2**63 - 1), use=Use.SHOWN)
+    level = Field(Text(8), use=Use.SHOWN)
+    verb = Field(Text(16), use=Use.SHOWN)
+    step = Field(Text(64), use=Use.SHOWN)
+    text = Field(Text(65535), use=Use.SHOWN)
+    request_id = Field(Text(255), use=Use.SHOWN)
+    duration = Field(Shown({"type": "number", "minimum": 0}), use=Use.SHOWN)
+
+
+EVENT_PARAMETERS = (paging.LIMIT, Parameter("marker", Whole(0, 10**18 - 1), "Id of the last event of the page before."))
+EVENTS = (Reply(200, Listing("events", Object(EventFields))),)
 
 
 class Bays(ResourceController[models.Bay]):
@@ -46,29 +74,23 @@ class Bays(ResourceController[models.Bay]):
     noun = "bay"
     plural = "bays"
     model = models.Bay
-    input_type = BayInput
+    fields = BayFields
     short = ("uuid", "name", "baymodel_id", "node_count", "master_count", "bay_create_timeout", "status")
-    full = (
-        *short,
-        "status_reason",
-        "discovery_url",
-        "api_address",
-        "coe_version",
-        "node_addresses",
-        "master_addresses",
-        "stack_id",
-        "faults",
-        *DATES,
-    )
-    defaults: ClassVar[Fields] = {"node_count": 1, "master_count": 1}
-    internal = ("api_address", "node_addresses", "master_addresses", "stack_id", "faults", "coe_version")
     ignored_parameters = ("bay_uuid",)
+    created_replies = (
+        Reply(201, Object(BayFields), located=True, until=Feature.ASYNC_BAYS),
+        Reply(202, Object(AcceptedFields), located=True, since=Feature.ASYNC_BAYS),
+    )
+    changed_replies = (
+        Reply(200, Object(BayFields), until=Feature.ASYNC_BAYS),
+        Reply(202, Object(AcceptedFields), since=Feature.ASYNC_BAYS),
+    )
 
     def events(self, call: Call) -> Answer:
         """The story of a bay, oldest first, page by page; by uuid also of one that is gone."""
         call.allow("bay:get")
-        call.check_query("limit", "marker")
-        limit, after = _read_event_page(call)
+        limit = paging.read_limit(call.query, call.services.conf.api.max_limit)
+        after = call.query.get("marker", 0)
         bay_uuid = self._uuid(call, call.arguments["ident"])
         with call.services.database.reader() as session:
             rows = operations.events(session, call.context, bay_uuid, after, limit)
@@ -79,6 +101,12 @@ class Bays(ResourceController[models.Bay]):
             query = f"limit={limit}&marker={rows[-1].id}"
             body["next"] = f"{call.host_url}/v1/bays/{bay_uuid}/events?{query}"
         return Answer(body)
+
+    def created(self, call: Call, row: models.Bay) -> Answer:
+        return Answer({"uuid": row.uuid}, 202) if call.has(Feature.ASYNC_BAYS) else super().created(call, row)
+
+    def changed(self, call: Call, row: models.Bay) -> Answer:
+        return Answer({"uuid": row.uuid}, 202) if call.has(Feature.ASYNC_BAYS) else super().changed(call, row)
 
     def store(self, call: Call, values: dict[str, Any]) -> models.Bay:
         baymodel = _snapshot(_find_baymodel(call, values["baymodel_id"]))
@@ -100,12 +128,12 @@ class Bays(ResourceController[models.Bay]):
 
     def patched(self, call: Call, row: models.Bay, document: Any) -> models.Bay:
         before = {name: getattr(row, name) for name in self.patchable()}
-        after = patch.apply(document, before, internal=self.internal, mandatory=self.mandatory())
+        after = patch.apply(document, before, internal=self.internal(), mandatory=self.mandatory())
         problems: list[str] = []
-        given = types.read(BayInput, after, problems)
+        given = read(BayFields, after, problems)
         if problems:
             raise Invalid(problems)
-        values = {**dict.fromkeys(before), **self.defaults, **given}
+        values = {**dict.fromkeys(before), **self.defaults(), **given}
         changed = [name for name, value in values.items() if value != before[name]]
         others = [name for name in changed if name != "node_count"]
         if others:
@@ -173,17 +201,7 @@ def _limit(bay: models.Bay) -> timedelta | None:
     return timedelta(minutes=bay.bay_create_timeout) if bay.bay_create_timeout else None
 
 
-def _read_event_page(call: Call) -> tuple[int, int]:
-    problems: list[str] = []
-    limit = paging.read_limit(call.query, call.services.conf.api.max_limit, problems)
-    marker = call.query.get("marker", "0")
-    if not marker.isascii() or not marker.isdigit() or len(marker) > 18:
-        problems.append(f"Expected the id of an event as the marker but received {types.shown(marker)}.")
-    if problems:
-        raise Invalid(problems)
-    return limit, int(marker)
-
-
 def _event(row: models.BayEvent) -> Mapping[str, Any]:
-    names: Sequence[str] = ("id", "level", "verb", "step", "text", "request_id", "duration")
-    return {"created_at": views.timestamp(row.created_at), **{name: getattr(row, name) for name in names}}
+    return {name: getattr(row, name) for name in fields_of(EventFields)} | {
+        "created_at": views.timestamp(row.created_at)
+    }

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 from wsme import types as wtypes
 
-from magnum.api import types, views
+from magnum.api import views
 from magnum.api.call import Answer, Call, Services
+from magnum.api.fields import Field, Use, problem
 from magnum.api.resources.bays import find_parent
-from magnum.api.types import Text
+from magnum.api.shapes import Object, Plain, Reply
+from magnum.api.types import Links, Schema, Text
 from magnum.certificates.bootstrap import BootstrapIdentity, Role
 from magnum.common.context import service_context
 from magnum.common.exception import Forbidden, Invalid
@@ -22,12 +24,21 @@ _LONGEST_CSR = 65536
 _KEYS_GIVEN = operations.Event("The control plane's keys were handed to a master.")
 
 
-class CertificateInput(wtypes.Base):
-    """A request to sign; a bay may be called a cluster, as later clients do."""
+class CertificateFields(wtypes.Base):
+    """A bay's certificate; a bay may be called a cluster, as later clients do."""
 
-    bay_uuid = Text(255)
-    cluster_uuid = Text(255)
-    csr = wtypes.wsattr(Text(_LONGEST_CSR), mandatory=True)
+    bay_uuid = Field(Text(255))
+    cluster_uuid = Field(Text(255))
+    csr = Field(Text(_LONGEST_CSR), mandatory=True)
+    pem = Field(Text(_LONGEST_CSR), use=Use.SHOWN)
+    links = Field(Links(), use=Use.SHOWN)
+
+
+_OF_CA = Object(CertificateFields, ("bay_uuid", "cluster_uuid", "pem"))
+_FILES: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
+SHOWN = (Reply(200, _OF_CA),)
+SIGNED = (Reply(201, Object(CertificateFields)),)
+CONTROL_PLANE = (Reply(200, Plain({"type": "object", "properties": {"files": _FILES}, "required": ["files"]})),)
 
 
 class Certificates:
@@ -37,7 +48,6 @@ class Certificates:
         """The certificate of a bay's CA."""
         if call.node is None:
             call.allow("certificate:get")
-        call.check_query()
         authority, ident = call.services.authority, call.arguments["ident"]
         with call.services.database.reader() as session:
             if call.node is not None:
@@ -51,7 +61,6 @@ class Certificates:
         """Sign a request with a bay's CA."""
         if call.node is None:
             call.allow("certificate:create")
-        call.check_query()
         ident, csr = _read(call)
         if call.node is not None:
             bay_uuid, pem = _sign_for_node(call.services, call.node, ident, csr)
@@ -61,7 +70,6 @@ class Certificates:
 
     def control_plane(self, call: Call) -> Answer:
         """The keys that make a machine a master of its bay; for nobody but a master that is about to be one."""
-        call.check_query()
         if call.node is None or call.node.role is not Role.MASTER:
             raise Forbidden("The keys of a control plane are given to the masters of that bay only.")
         with call.services.database.writer() as session:
@@ -73,10 +81,10 @@ class Certificates:
 
 def _read(call: Call) -> tuple[str, str]:
     problems: list[str] = []
-    given = types.read(CertificateInput, call.document("certificate"), problems)
+    given = call.read(CertificateFields, "certificate", problems)
     ident = given.get("bay_uuid") or given.get("cluster_uuid")
-    if ident is None and not any(" bay_uuid." in problem or " cluster_uuid." in problem for problem in problems):
-        problems.append(types.problem("bay_uuid", None, "Mandatory field missing."))
+    if ident is None and not any(" bay_uuid." in text or " cluster_uuid." in text for text in problems):
+        problems.append(problem("bay_uuid", None, "Mandatory field missing."))
     if problems:
         raise Invalid(problems)
     return str(ident), str(given["csr"])

@@ -1,27 +1,29 @@
 """Nodes: the machines of bays, which conductors keep, and machines that tenants register by hand."""
 
-from typing import Any, ClassVar
-
-from wsme import types as wtypes
+from typing import Any
 
 from magnum.api.call import Call
-from magnum.api.controller import DATES
+from magnum.api.fields import Dated, Field, Use
 from magnum.api.resources.workloads import InBay
-from magnum.api.types import Text, Uuid
+from magnum.api.types import Text, Uuid, Words
 from magnum.common.exception import Invalid
 from magnum.db import models
 
 
-class NodeInput(wtypes.Base):
-    """What may be said of a node."""
+class NodeFields(Dated):
+    """A node."""
 
-    uuid = Uuid()
-    type = Text(20)
-    image_id = Text(255)
-    ironic_node_id = Text(36)
-    links = wtypes.wsattr(wtypes.text, readonly=True)
-    created_at = wtypes.wsattr(wtypes.text, readonly=True)
-    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+    uuid = Field(Uuid())
+    type = Field(Text(20))
+    image_id = Field(Text(255))
+    ironic_node_id = Field(Text(36))
+    bay_uuid = Field(Uuid(), use=Use.SHOWN)
+    name = Field(Text(255), use=Use.IGNORED)
+    role = Field(Text(20), use=Use.SHOWN)
+    status = Field(Text(20), use=Use.SHOWN)
+    addresses = Field(Words(), use=Use.SHOWN)
+    version = Field(Text(255), use=Use.SHOWN)
+    status_reason = Field(Text(65535), use=Use.SHOWN)
 
 
 class Nodes(InBay[models.Node]):
@@ -30,7 +32,7 @@ class Nodes(InBay[models.Node]):
     noun = "node"
     plural = "nodes"
     model = models.Node
-    input_type = NodeInput
+    fields = NodeFields
     short = (
         "uuid",
         "type",
@@ -40,16 +42,6 @@ class Nodes(InBay[models.Node]):
         "name",
         "role",
         "status",
-        "addresses",
-        "version",
-    )
-    full = (*short, "status_reason", *DATES)
-    internal: ClassVar[tuple[str, ...]] = (
-        "bay_uuid",
-        "name",
-        "role",
-        "status",
-        "status_reason",
         "addresses",
         "version",
     )

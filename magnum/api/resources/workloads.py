@@ -7,13 +7,13 @@ no conductor answers, the copy is shown as it is, with the status Unknown.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from wsme import types as wtypes
-
 from magnum.api import patch
 from magnum.api.call import Call
-from magnum.api.controller import DATES, Fields, ResourceController
+from magnum.api.controller import Fields, ResourceController
+from magnum.api.fields import Dated, Field, Use
 from magnum.api.resources.bays import find_parent
-from magnum.api.types import Text
+from magnum.api.shapes import Parameter
+from magnum.api.types import Labels, Objects, Text, Uuid, Whole, Words
 from magnum.coe.manifest_url import fetch_manifest
 from magnum.coe.manifests import Kind, Manifest, parse_manifest
 from magnum.common import states
@@ -24,6 +24,7 @@ from magnum.db.resources import Page
 UNKNOWN = "Unknown"
 _COE = "kubernetes"
 _LONGEST_URL = 2048
+_LONGEST_MANIFEST = 2**20
 
 Row = TypeVar("Row", models.Pod, models.Service, models.ReplicationController, models.Node)
 Work = TypeVar("Work", models.Pod, models.Service, models.ReplicationController)
@@ -32,7 +33,10 @@ Work = TypeVar("Work", models.Pod, models.Service, models.ReplicationController)
 class InBay(ResourceController[Row]):
     """Something that lives in a bay. Which bay is meant can be said in the path or in the query."""
 
-    filters = ("bay_ident", "bay_uuid")
+    filters = (
+        Parameter("bay_ident", Text(255, shortest=0), "Only in this bay, by uuid or name."),
+        Parameter("bay_uuid", Text(255, shortest=0), "The same, as it was called before."),
+    )
 
     def find(self, call: Call) -> Row:
         bay = self.chosen_bay(call)
@@ -78,24 +82,22 @@ class InBay(ResourceController[Row]):
         return True
 
 
-class WorkloadInput(wtypes.Base):
-    """What may be said of a pod, a service or a replication controller: where it is to be, and its manifest."""
+class WorkloadFields(Dated):
+    """What all that is made from a manifest has: it is sent a bay and a manifest, and the rest is read from these."""
 
-    bay_uuid = wtypes.wsattr(Text(255), mandatory=True)
-    manifest = wtypes.wsattr(wtypes.text)
-    manifest_url = Text(_LONGEST_URL)
-    links = wtypes.wsattr(wtypes.text, readonly=True)
-    created_at = wtypes.wsattr(wtypes.text, readonly=True)
-    updated_at = wtypes.wsattr(wtypes.text, readonly=True)
+    uuid = Field(Uuid(), use=Use.IGNORED)
+    name = Field(Text(255), use=Use.SHOWN)
+    bay_uuid = Field(Text(255), mandatory=True, text="Uuid or name of the bay to put it in.")
+    manifest = Field(Text(_LONGEST_MANIFEST, shortest=0), use=Use.GIVEN, text="The manifest, as JSON or YAML.")
+    manifest_url = Field(Text(_LONGEST_URL), use=Use.GIVEN, text="Where the manifest is, if it is not given.")
+    labels = Field(Labels(), use=Use.SHOWN)
+    status = Field(Text(24), use=Use.SHOWN)
 
 
 class Workloads(InBay[Work]):
     """What is made from a manifest. Its name, labels and the rest are read from that."""
 
     kind: ClassVar[Kind]
-    input_type = WorkloadInput
-    own: ClassVar[tuple[str, ...]]
-    """Fields of this kind alone."""
 
     def store(self, call: Call, values: dict[str, Any]) -> Work:
         bay = find_parent(call, values["bay_uuid"])
@@ -105,9 +107,8 @@ class Workloads(InBay[Work]):
         return self._row(call, uuid)
 
     def patched(self, call: Call, row: Work, document: Any) -> Work:
-        own = {name: getattr(row, name) for name in ("name", *self.own)}
-        before = {**own, "bay_uuid": row.bay_uuid, "manifest": None, "manifest_url": None}
-        after = patch.apply(document, before, internal=tuple(own), mandatory=("bay_uuid",))
+        before = {"bay_uuid": row.bay_uuid, "manifest": None, "manifest_url": None}
+        after = patch.apply(document, before, internal=self.internal(), mandatory=self.mandatory())
         if after["bay_uuid"] != row.bay_uuid:
             raise Invalid(f"A {self.noun} cannot move to another bay: /bay_uuid can not be changed.")
         if after["manifest"] is None and after["manifest_url"] is None:
@@ -169,6 +170,14 @@ def _check_bay(bay: models.Bay, noun: str) -> None:
         )
 
 
+class PodFields(WorkloadFields):
+    """A pod."""
+
+    desc = Field(Text(255), use=Use.SHOWN)
+    images = Field(Words(), use=Use.SHOWN)
+    host = Field(Text(255), use=Use.SHOWN)
+
+
 class Pods(Workloads[models.Pod]):
     """Pods."""
 
@@ -176,10 +185,17 @@ class Pods(Workloads[models.Pod]):
     plural = "pods"
     kind: ClassVar[Kind] = "Pod"
     model = models.Pod
-    own = ("desc", "images", "labels", "status", "host")
-    short = ("uuid", "name", "bay_uuid", *own)
-    full = (*short, *DATES)
+    fields = PodFields
+    short = ("uuid", "name", "bay_uuid", "desc", "images", "labels", "status", "host")
     ignored_parameters = ("pod_uuid",)
+
+
+class ServiceFields(WorkloadFields):
+    """A service."""
+
+    selector = Field(Labels(), use=Use.SHOWN)
+    ip = Field(Text(45), use=Use.SHOWN)
+    ports = Field(Objects(), use=Use.SHOWN)
 
 
 class Services(Workloads[models.Service]):
@@ -189,10 +205,16 @@ class Services(Workloads[models.Service]):
     plural = "services"
     kind: ClassVar[Kind] = "Service"
     model = models.Service
-    own = ("labels", "selector", "ip", "ports", "status")
-    short = ("uuid", "name", "bay_uuid", *own)
-    full = (*short, *DATES)
+    fields = ServiceFields
+    short = ("uuid", "name", "bay_uuid", "labels", "selector", "ip", "ports", "status")
     ignored_parameters = ("service_uuid",)
+
+
+class ReplicationControllerFields(WorkloadFields):
+    """A replication controller."""
+
+    images = Field(Words(), use=Use.SHOWN)
+    replicas = Field(Whole(0, 2**31 - 1), use=Use.SHOWN)
 
 
 class ReplicationControllers(Workloads[models.ReplicationController]):
@@ -202,7 +224,6 @@ class ReplicationControllers(Workloads[models.ReplicationController]):
     plural = "rcs"
     kind: ClassVar[Kind] = "ReplicationController"
     model = models.ReplicationController
-    own = ("images", "labels", "replicas", "status")
-    short = ("uuid", "name", "bay_uuid", *own)
-    full = (*short, *DATES)
+    fields = ReplicationControllerFields
+    short = ("uuid", "name", "bay_uuid", "images", "labels", "replicas", "status")
     ignored_parameters = ("rc_uuid",)
