@@ -37,13 +37,13 @@ class BayUser:
 class Keystone:
     """Calls to Keystone with Magnum's own credentials, and sessions; safe to share between threads."""
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, http: requests.Session | None = None) -> None:
         self._conf = conf
         self._lock = threading.Lock()
         self._service_session: Session | None = None
         self._bay_sessions: dict[BayUser, Session] = {}
         self._known: dict[tuple[str, str], str] = {}
-        self._http = _connections()
+        self._http = http or _connections()
 
     def ensure_user(self, bay_uuid: str, password: str, project_id: str) -> str:
         """Make the bay's user, or set its password if it is there, and let it act in the project; answers its id."""
@@ -85,6 +85,10 @@ class Keystone:
                     raise Permanent("Magnum has no credentials: [keystone_auth] is not configured.")
                 self._service_session = self._session(auth, _SECONDS)
             return self._service_session
+
+    def bare_session(self) -> Session:
+        """A session without credentials, for calls that bring the requester's own."""
+        return self._session(None, _SECONDS)
 
     def bay_session(self, user: BayUser) -> Session:
         """The session of a bay's user, the same each time, so that its token is used as long as it lasts."""

@@ -1,4 +1,4 @@
-"""Nova: the public key of a tenant's key pair, asked for with the tenant's own token."""
+"""Nova: flavors and key pairs, as whoever makes a request sees them."""
 
 from typing import Any
 from urllib.parse import quote
@@ -9,9 +9,11 @@ from oslo_config import cfg
 
 from magnum.clients.errors import Permanent, Transient, translated
 from magnum.clients.keystone import Keystone
+from magnum.clients.requester import Requester, members
 from magnum.common.exception import Invalid, Unavailable
 
 _SERVICE = "compute"
+_MOST_PAGES = 20
 
 
 class KeyPairs:
@@ -51,3 +53,32 @@ class KeyPairs:
         except ka.NotFound as error:
             raise Invalid(f"keypair_id: there is no key pair {name} of yours.") from error
         return str(found.json()["keypair"]["public_key"])
+
+
+def flavor_idents(requester: Requester) -> frozenset[str]:
+    """The ids and names of all flavors. There is no way to ask for one by its name, and an id can be any text too."""
+    found: set[str] = set()
+    query = {"is_public": "None"}  # so that an administrator gets those too that are not public
+    for _ in range(_MOST_PAGES):
+        answer = requester.get(_SERVICE, "/flavors", query)
+        page = members(_SERVICE, answer, "flavors")
+        found.update(str(each.get(name)) for each in page for name in ("id", "name"))
+        if not page or not answer.get("flavors_links"):
+            break
+        query = query | {"marker": str(page[-1].get("id"))}
+    return frozenset(found)
+
+
+def public_key(requester: Requester, name: str) -> str | None:
+    """The public key of the requester's key pair of this name; None where there is none."""
+    if name in (".", ".."):
+        return None  # as part of a path these mean something else, however they are quoted
+    try:
+        found = requester.get(_SERVICE, f"/os-keypairs/{quote(name, safe='')}").get("keypair")
+    except Permanent as error:
+        if error.code == 404:
+            return None
+        raise
+    if not isinstance(found, dict) or not isinstance(found.get("public_key"), str):
+        raise Transient(f"The {_SERVICE} service answered without a public key.")
+    return str(found["public_key"])

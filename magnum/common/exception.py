@@ -5,6 +5,7 @@ which object, and what to do, and holds nothing internal.
 """
 
 from collections.abc import Iterable
+from typing import Self
 
 
 class MagnumError(Exception):
@@ -17,13 +18,30 @@ class MagnumError(Exception):
         self.message = message
 
 
+class Problem(str):
+    """A sentence about one thing that is wrong, and the HTTP code of the answer where nothing else is."""
+
+    __slots__ = ("code",)
+    code: int
+
+    def __new__(cls, sentence: str, code: int) -> Self:
+        made = super().__new__(cls, sentence)
+        made.code = code
+        return made
+
+
 class Invalid(MagnumError):
-    """The request is wrong; every problem found is named at once."""
+    """The request is wrong; every problem found is named at once.
+
+    An answer has one code: that of all its problems if they share one, else 400. A plain sentence has 400.
+    """
 
     code = 400
 
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
+        codes = {problem.code if isinstance(problem, Problem) else 400 for problem in self.problems}
+        self.code = codes.pop() if len(codes) == 1 else 400
         super().__init__(" ".join(self.problems))
         self.args = (self.problems,)  # what the message bus makes the error again from
 

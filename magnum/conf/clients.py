@@ -7,7 +7,7 @@ from oslo_config import cfg
 
 AUTH_GROUP = "keystone_auth"
 
-_SERVICES = ("heat", "nova")
+_SERVICES = ("heat", "nova", "glance", "neutron")
 
 _OPTS = [
     cfg.StrOpt("region_name", help="Region of the service's endpoint."),
