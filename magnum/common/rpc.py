@@ -86,6 +86,30 @@ class ConductorClient:
         """Bring the rows of this kind (pod, service, rc, node) in these bays up to date with the bays' own APIs."""
         self._call(context, "workload_refresh", kind=kind, bay_uuids=bay_uuids)
 
+    def container_create(self, context: RequestContext, values: dict[str, Any]) -> str:
+        """Make a container in a bay, not started, and store its row of these columns; answers the row's uuid."""
+        return str(self._call(context, "container_create", values=values))
+
+    def container_delete(self, context: RequestContext, uuid: str) -> None:
+        """Remove a container from its bay, and its row."""
+        self._call(context, "container_delete", uuid=uuid)
+
+    def container_refresh(self, context: RequestContext, bay_uuids: list[str]) -> None:
+        """Bring the status of all containers in these bays up to date."""
+        self._call(context, "container_refresh", bay_uuids=bay_uuids)
+
+    def container_act(self, context: RequestContext, uuid: str, action: str) -> None:
+        """Do this to a container: start, stop, reboot, pause or unpause."""
+        self._call(context, "container_act", uuid=uuid, action=action)
+
+    def container_logs(self, context: RequestContext, uuid: str) -> str:
+        """What a container has written so far."""
+        return str(self._call(context, "container_logs", uuid=uuid))
+
+    def container_execute(self, context: RequestContext, uuid: str, command: str) -> str:
+        """Run a command in a container; answers what it wrote."""
+        return str(self._call(context, "container_execute", uuid=uuid, command=command))
+
     def _call(self, context: RequestContext, method: str, **arguments: Any) -> Any:
         if not self._door.wait_open(_OPENING_SECONDS):
             raise exception.Unavailable("The message bus cannot be reached. Nothing was done; try again later.")

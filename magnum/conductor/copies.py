@@ -58,7 +58,7 @@ def store(
     session: Session, bay: models.Bay, kind: str, found: Iterable[Mapping[str, Any]], listed_at: datetime
 ) -> None:
     """Make the rows of a kind what a listing of the bay at ``listed_at`` said."""
-    if not _is_there(session, bay.uuid):
+    if not is_there(session, bay.uuid):
         return
     model, key = MODELS[kind], _KEYS[kind]
     known = cast(Iterable[Copy], session.scalars(select(model).where(model.bay_uuid == bay.uuid)))
@@ -79,7 +79,7 @@ def put(session: Session, bay: models.Bay, kind: str, values: Mapping[str, Any])
 
     :raises Conflict: the bay is being deleted, and its rows with it
     """
-    if not _is_there(session, bay.uuid):
+    if not is_there(session, bay.uuid):
         raise Conflict(f"Bay {bay.name or bay.uuid} is being deleted.")
     model, key = MODELS[kind], _KEYS[kind]
     known = session.scalar(select(model).where(model.bay_uuid == bay.uuid, getattr(model, key) == values[key]))
@@ -99,7 +99,7 @@ def mark_unknown(session: Session, bay_uuid: str, kind: str) -> None:
     session.execute(update(model).where(model.bay_uuid == bay_uuid).values(status=UNKNOWN))
 
 
-def _is_there(session: Session, bay_uuid: str) -> bool:
+def is_there(session: Session, bay_uuid: str) -> bool:
     """Whether rows may be added to this bay; a deletion is accepted only when this transaction has ended."""
     status = session.scalar(select(models.Bay.status).where(models.Bay.uuid == bay_uuid).with_for_update())
     return status is not None and status != BayStatus.DELETE_IN_PROGRESS

@@ -8,6 +8,7 @@ from magnum.coe.workloads import WorkloadKind
 from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
 from magnum.common.rpc import NAMESPACE_VERSION
+from magnum.conductor.containers import Containers
 from magnum.conductor.sweep import Sweep
 from magnum.conductor.workloads import Workloads
 
@@ -17,9 +18,10 @@ class ConductorEndpoint:
 
     target = messaging.Target(version=NAMESPACE_VERSION)
 
-    def __init__(self, sweep: Sweep, workloads: Workloads) -> None:
+    def __init__(self, sweep: Sweep, workloads: Workloads, containers: Containers) -> None:
         self._sweep = sweep
         self._workloads = workloads
+        self._containers = containers
 
     @messaging.expose
     def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:  # noqa: ARG002
@@ -46,3 +48,33 @@ class ConductorEndpoint:
     @messaging.expected_exceptions(MagnumError)
     def workload_refresh(self, context: RequestContext, kind: str, bay_uuids: list[str]) -> None:
         self._workloads.refresh(context, kind, bay_uuids)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_create(self, context: RequestContext, values: dict[str, Any]) -> str:
+        return self._containers.create(context, values)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_delete(self, context: RequestContext, uuid: str) -> None:
+        self._containers.delete(context, uuid)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_refresh(self, context: RequestContext, bay_uuids: list[str]) -> None:
+        self._containers.refresh(context, bay_uuids)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_act(self, context: RequestContext, uuid: str, action: str) -> None:
+        self._containers.act(context, uuid, action)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_logs(self, context: RequestContext, uuid: str) -> str:
+        return self._containers.logs(context, uuid)
+
+    @messaging.expose
+    @messaging.expected_exceptions(MagnumError)
+    def container_execute(self, context: RequestContext, uuid: str, command: str) -> str:
+        return self._containers.execute(context, uuid, command)

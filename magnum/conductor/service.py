@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from magnum.clients.cloud import Cloud
 from magnum.common import clock, rpc
+from magnum.conductor.containers import Containers
 from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.polling import StackPoll
 from magnum.conductor.sweep import Sweep
@@ -42,9 +43,9 @@ class Conductor:
         poll = StackPoll(self._tools, self._sweep.wake)
         self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
-        self._server = rpc.server(
-            conf, bus, [ConductorEndpoint(self._sweep, Workloads(conf, database, self._tools.bays))]
-        )
+        workloads = Workloads(conf, database, self._tools.bays)
+        containers = Containers(conf, database, engines={})  # no driver of ours makes bays that have one
+        self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, workloads, containers)])
 
     def start(self) -> None:
         """Start working."""

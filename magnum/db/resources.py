@@ -4,10 +4,11 @@ Each statement made for a request carries the tenant's predicate, writes include
 `NotFound`, exactly as what does not exist. A context with ``all_projects`` (the service's own) sees every row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from oslo_db import exception as db_exception
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -29,6 +30,7 @@ from magnum.common.context import RequestContext
 from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.common.idents import is_uuid
 from magnum.db import models
+from magnum.db.session import Database
 
 Row = TypeVar("Row", bound=models.Owned)
 
@@ -117,6 +119,32 @@ def add(session: Session, context: RequestContext, row: Row) -> Row:
     return row
 
 
+def create(
+    database: Database,
+    context: RequestContext,
+    model: type[Row],
+    values: Mapping[str, Any],
+    check: Callable[[Session], None] = lambda _session: None,
+) -> Row:
+    """Store a new object as the tenant's own, in a transaction of its own.
+
+    One that asks for the uuid of another tenant's gets a new uuid, so that nobody learns what others have.
+
+    :param check: what else has to hold in that transaction; raises where it does not
+    :raises Conflict: the tenant has such an object
+    """
+    try:
+        with database.writer() as session:
+            check(session)
+            return add(session, context, model(**values))
+    except db_exception.DBDuplicateEntry as error:
+        if "uuid" in values and not _is_known(database, context, model, values["uuid"]):
+            anew = {name: value for name, value in values.items() if name != "uuid"}
+            return create(database, context, model, anew, check)
+        fields = [column for column in error.columns or ["uuid"] if column != "project_id"]
+        raise Conflict(f"A {NAMES[model].lower()} with the same {' and '.join(fields)} already exists.") from error
+
+
 def change(session: Session, context: RequestContext, model: type[Row], uuid: str, values: Mapping[str, Any]) -> None:
     """Change columns of the tenant's own object.
 
@@ -151,6 +179,11 @@ def baymodel_in_use(session: Session, baymodel_uuid: str) -> bool:
 def sort_keys(model: type[models.Owned]) -> list[str]:
     """Columns a list of these can be sorted by."""
     return [column.key for column in inspect(model).columns if not isinstance(column.type, JSON)]
+
+
+def _is_known(database: Database, context: RequestContext, model: type[Row], uuid: str) -> bool:
+    with database.reader() as session:
+        return count(session, context, model, {"uuid": uuid}) > 0
 
 
 def _own(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from magnum.common import rpc
 from magnum.common.context import RequestContext
-from magnum.common.exception import NotFound, Unavailable
+from magnum.common.exception import Invalid, NotFound, Unavailable
 from magnum.common.idents import new_uuid
 from magnum.common.rpc import ConductorClient
 from magnum.common.states import BayStatus
@@ -103,6 +103,24 @@ def test_the_apis_calls_reach_the_bay(
     assert world.running(uuid).objects["pod"] == {}
     with pytest.raises(NotFound):
         client.workload_delete(world.context, "pod", new_uuid())
+
+
+def test_no_bay_of_ours_runs_containers(
+    world: World, conductor: Conductor, client: ConductorClient, ready_bay: Callable[..., str]
+) -> None:
+    bay = ready_bay()
+    with pytest.raises(Invalid, match="Magnum runs no containers in these"):
+        client.container_create(world.context, {"bay_uuid": bay, "image": "nginx"})
+    client.container_refresh(world.context, [bay])
+    nothing = new_uuid()
+    for ask in (
+        lambda: client.container_act(world.context, nothing, "start"),
+        lambda: client.container_logs(world.context, nothing),
+        lambda: client.container_execute(world.context, nothing, "ls"),
+        lambda: client.container_delete(world.context, nothing),
+    ):
+        with pytest.raises(NotFound):
+            ask()
 
 
 def test_without_a_conductor_the_api_is_told_so(
