@@ -133,8 +133,7 @@ class ResourceController(Generic[Row]):
         except db_exc.DBDuplicateEntry as error:
             if "uuid" in values and not self._is_known(call, values["uuid"]):
                 return self.store(call, {name: value for name, value in values.items() if name != "uuid"})
-            fields = " and ".join(error.columns or ["uuid"])
-            raise Conflict(f"A {self.noun} with the same {fields} already exists.") from error
+            raise self._conflict(error) from error
 
     def patched(self, call: Call, row: Row, document: Any) -> Row:
         """Change an object; nothing is written where nothing differs."""
@@ -150,9 +149,12 @@ class ResourceController(Generic[Row]):
 
     def change(self, call: Call, row: Row, changed: Fields) -> Row:
         """Write the fields that differ."""
-        with call.services.database.writer() as session:
-            resources.change(session, call.context, self.model, row.uuid, changed)
-            return resources.find(session, call.context, self.model, row.uuid)
+        try:
+            with call.services.database.writer() as session:
+                resources.change(session, call.context, self.model, row.uuid, changed)
+                return resources.find(session, call.context, self.model, row.uuid)
+        except db_exc.DBDuplicateEntry as error:
+            raise self._conflict(error) from error
 
     def remove(self, call: Call, row: Row) -> None:
         """Delete the object."""
@@ -206,6 +208,10 @@ class ResourceController(Generic[Row]):
     def view(self, call: Call, row: Row, names: Sequence[str] | None = None) -> dict[str, Any]:
         """An object as clients see it."""
         return views.represent(row, names or self.full(), call.host_url, self.plural)
+
+    def _conflict(self, error: db_exc.DBDuplicateEntry) -> Conflict:
+        fields = [name for name in error.columns if name != "project_id"] or ["uuid"]
+        return Conflict(f"A {self.noun} with the same {' and '.join(fields)} already exists.")
 
     def _is_known(self, call: Call, uuid: str) -> bool:
         with call.services.database.reader() as session:

@@ -275,3 +275,23 @@ def ready_bay(database: Database, bay: dict[str, Any]) -> dict[str, Any]:
     """A bay of Alice's that is there."""
     set_status(database, bay["uuid"], "CREATE_COMPLETE")
     return bay
+
+
+@pytest.fixture
+def bay_node(ready_bay: dict[str, Any], database: Database) -> str:
+    """A node a conductor stored."""
+    with database.writer() as session:
+        row = models.Node(
+            bay_uuid=ready_bay["uuid"], name="web-node-0", role="node", status="Ready", addresses=["10.0.0.5"],
+            version="v1.34.2", project_id="project-a", user_id="alice",
+        )  # fmt: skip
+        session.add(row)
+    return row.uuid
+
+
+@pytest.fixture
+def certified(ready_bay: dict[str, Any], services: Services, database: Database) -> str:
+    """A bay with its authority."""
+    with database.writer() as session:
+        services.authority.ensure(session, ready_bay["uuid"], "web")
+    return str(ready_bay["uuid"])

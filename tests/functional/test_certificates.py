@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from oslo_config import cfg
 
-from magnum.api.call import Services
 from magnum.certificates.bootstrap import HEADER, BootstrapIdentity, BootstrapTokens, Role
 from magnum.certificates.requests import BOOTSTRAP_ORGANIZATION
 from magnum.db import models
@@ -32,14 +31,6 @@ def request_for(name: str, organization: str) -> str:
 
 NODE_CSR = request_for("system:bootstrap:web-node-0", BOOTSTRAP_ORGANIZATION)
 ADMIN_CSR = request_for("admin", "system:masters")
-
-
-@pytest.fixture
-def certified(ready_bay: dict[str, Any], services: Services, database: Database) -> str:
-    """A bay with its authority."""
-    with database.writer() as session:
-        services.authority.ensure(session, ready_bay["uuid"], "web")
-    return str(ready_bay["uuid"])
 
 
 @pytest.fixture

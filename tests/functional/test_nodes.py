@@ -2,26 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from magnum.common.exception import Unavailable
-from magnum.db import models
-from magnum.db.session import Database
 from tests.functional.conftest import Client, FakeConductor, sentences
 
 OWN = {"type": "bare", "image_id": "debian", "ironic_node_id": "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"}
-
-
-@pytest.fixture
-def bay_node(ready_bay: dict[str, Any], database: Database) -> str:
-    """A node a conductor stored."""
-    with database.writer() as session:
-        row = models.Node(
-            bay_uuid=ready_bay["uuid"], name="web-node-0", role="node", status="Ready", addresses=["10.0.0.5"],
-            version="v1.34.2", project_id="project-a", user_id="alice",
-        )  # fmt: skip
-        session.add(row)
-    return row.uuid
 
 
 def test_registered_by_hand(alice: Client) -> None:
