@@ -71,7 +71,8 @@ class Magnum(App):
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 handler.setFormatter(_CleanFormatter(self.CONSOLE_MESSAGE_FORMAT))
-        level = logging.DEBUG if self.options.verbose_level > 1 else logging.WARNING
+        # what a library warns of, our own message of the failure says better
+        level = logging.DEBUG if self.options.verbose_level > 1 else logging.ERROR
         for library in ("keystoneauth", "urllib3", "stevedore"):
             logging.getLogger(library).setLevel(level)
 

@@ -141,3 +141,47 @@ def test_another_login_type_is_named(magnum: Run) -> None:
     ran = magnum("--os-auth-type", "v3kerberos", "bay-list")
     assert ran.code == 3
     assert "'kerberos' is not supported" in ran.err
+
+
+OLD_OPTIONS = (
+    "--os{0}username=ann --os{0}password=pw --os{0}tenant{0}name=web --os{0}auth{0}url={1} "
+    "--os{0}user{0}domain{0}name=Us --os{0}project{0}domain{0}id=pr --os{0}region{0}name=RegionOne --endpoint{0}type=publicURL "
+    "--service{0}type=container-infra --magnum{0}api{0}version=1 --os{0}auth{0}system=keystone --os{0}cache "
+    "--insecure --os{0}cacert=/none"
+)
+
+
+@pytest.mark.parametrize("dash", ["-", "_"])
+def test_the_options_of_2015(magnum: Run, cloud: StubCloud, monkeypatch: pytest.MonkeyPatch, dash: str) -> None:
+    for name in ("AUTH_URL", "USERNAME", "PASSWORD", "PROJECT_NAME"):
+        monkeypatch.delenv(f"OS_{name}")
+    ran = magnum(*OLD_OPTIONS.format(dash, KEYSTONE).split(), "bay-list")
+    assert ran.code == 0, ran.err
+    assert _user(cloud) == {"name": "ann", "password": "pw", "domain": {"name": "Us"}}
+    assert cloud.logins[0]["scope"]["project"] == {"name": "web", "domain": {"id": "pr"}}
+
+
+def test_the_variables_of_2015(magnum: Run, cloud: StubCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OS_PROJECT_NAME")
+    monkeypatch.setenv("OS_TENANT_ID", "t1")
+    monkeypatch.setenv("MAGNUM_ENDPOINT_TYPE", "publicURL")
+    monkeypatch.setenv("BYPASS_URL", "http://magnum-2.test/prefix")
+    monkeypatch.setenv("MAGNUM_API_VERSION", "1")
+    monkeypatch.setenv("MAGNUMCLIENT_INSECURE", "true")
+    magnum("bay-list")
+    assert cloud.logins[0]["scope"]["project"] == {"id": "t1"}
+    assert cloud.seen[0].path == "/prefix/v1/bays"
+
+
+def test_help_shows_no_older_spellings(magnum: Run) -> None:
+    shown = magnum("help").out
+    assert "--os-project-name" in shown
+    assert "--os_project_name" not in shown
+    assert "--os-cache" not in shown
+
+
+def test_timings_are_told_beside_the_output(magnum: Run, cloud: StubCloud) -> None:
+    ran = magnum("--timings", "bay-list", "-f", "json")
+    assert ran.json == []
+    lines = [line.split(maxsplit=2)[2] for line in ran.err.splitlines()]
+    assert lines == [f"POST {KEYSTONE}/auth/tokens", "GET http://magnum.test:9511/v1/bays", "all requests"]
