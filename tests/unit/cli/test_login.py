@@ -145,7 +145,8 @@ def test_another_login_type_is_named(magnum: Run) -> None:
 
 OLD_OPTIONS = (
     "--os{0}username=ann --os{0}password=pw --os{0}tenant{0}name=web --os{0}auth{0}url={1} "
-    "--os{0}user{0}domain{0}name=Us --os{0}project{0}domain{0}id=pr --os{0}region{0}name=RegionOne --endpoint{0}type=publicURL "
+    "--os{0}user{0}domain{0}name=Us --os{0}project{0}domain{0}id=pr "
+    "--os{0}region{0}name=RegionOne --endpoint{0}type=publicURL "
     "--service{0}type=container-infra --magnum{0}api{0}version=1 --os{0}auth{0}system=keystone --os{0}cache "
     "--insecure --os{0}cacert=/none"
 )
