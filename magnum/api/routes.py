@@ -12,6 +12,7 @@ from typing import Any
 from magnum.api.call import Answer, Call
 from magnum.api.controller import ResourceController
 from magnum.api.errors import MethodNotAllowed
+from magnum.api.openapi import SHAPE, Description
 from magnum.api.resources import certificates
 from magnum.api.resources.baymodels import BayModels
 from magnum.api.resources.bays import EVENT_PARAMETERS, EVENTS, Bays
@@ -109,9 +110,11 @@ def all_routes() -> list[Route]:
         ),
     ]
     discovery = Discovery(list(dict.fromkeys(route.segments[1] for route in found)))
+    description = Description(all_routes)
     return [
         Route("GET", "/", discovery.root, Access.ANYBODY, replies=(Reply(200, discovery.root_shape()),)),
         Route("GET", "/v1", discovery.v1, Access.ANYBODY, replies=(Reply(200, discovery.v1_shape()),)),
+        Route("GET", "/v1/openapi.json", description.describe, Access.ANYBODY, replies=(Reply(200, SHAPE),)),
         *found,
     ]
 

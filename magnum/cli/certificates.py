@@ -5,7 +5,7 @@ import argparse
 from magnum.cli.command import Verb
 from magnum.cli.errors import NotReachedError
 from magnum.cli.text import clean
-from magnum.cli.verbs import read_text
+from magnum.cli.values import read_text
 
 
 class CaShow(Verb):

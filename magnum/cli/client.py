@@ -8,12 +8,23 @@ from urllib.parse import parse_qs, quote, urlsplit
 import requests
 
 from magnum.cli.errors import NotReachedError, RefusedError, UsageError
+from magnum.cli.resources import RESOURCES
 from magnum.cli.text import clean, clean_line
 
 Row = dict[str, Any]
 Params = Mapping[str, str | int]
 
-_NO_PARAMS: Params = {}
+NO_PARAMS: Params = {}
+
+
+_ADVICE = {
+    403: "Your roles in this project do not allow it; ask its administrator.",
+    406: "Choose another with --magnum-api-version, or none.",
+}
+"""What to do next, where the server's sentence cannot know."""
+
+_LISTS = {"certificates": "bay"} | {resource.collection: name for name, resource in reversed(RESOURCES.items())}
+"""What to list, by the collection in which something was not found."""
 
 
 class Transport(Protocol):
@@ -24,12 +35,16 @@ class Transport(Protocol):
 
 
 class Client:
-    """The API of one cloud."""
+    """The API of one cloud.
 
-    def __init__(self, cloud: Transport) -> None:
+    :param version: version of the API to ask for; without one the server answers as it did in 2015
+    """
+
+    def __init__(self, cloud: Transport, version: str | None = None) -> None:
         self._cloud = cloud
+        self._version = version
 
-    def get(self, *path: str, params: Params = _NO_PARAMS) -> Row:
+    def get(self, *path: str, params: Params = NO_PARAMS) -> Row:
         """One object, or one page."""
         return self._send("GET", path, params=params)
 
@@ -37,15 +52,22 @@ class Client:
         """Create; the representation of what was created."""
         return self._send("POST", path, json=body)
 
-    def patch(self, *path: str, body: list[Row], params: Params = _NO_PARAMS) -> Row:
-        """Change; the representation of what it is now."""
-        return self._send("PATCH", path, json=body, params=params)
+    def put(self, *path: str, params: Params = NO_PARAMS) -> Row:
+        """Have something done; what it gave."""
+        return self._send("PUT", path, params=params)
 
-    def delete(self, *path: str, params: Params = _NO_PARAMS) -> None:
+    def patch(self, *path: str, body: list[Row], params: Params = NO_PARAMS, feature: str | None = None) -> Row:
+        """Change; the representation of what it is now.
+
+        :param feature: version of the API that is asked for where the user chose none, as the change needs it
+        """
+        return self._send("PATCH", path, json=body, params=params, version=self._version or feature)
+
+    def delete(self, *path: str, params: Params = NO_PARAMS) -> None:
         """Delete."""
         self._send("DELETE", path, params=params)
 
-    def list(self, *path: str, key: str, params: Params = _NO_PARAMS, limit: int | None = None) -> Iterator[Row]:
+    def list(self, *path: str, key: str, params: Params = NO_PARAMS, limit: int | None = None) -> Iterator[Row]:
         """Every row of a collection, page after page; `limit` of them where it is given."""
         page_params: dict[str, str | int] = dict(params)
         left = limit
@@ -61,16 +83,20 @@ class Client:
                 return
             page_params["marker"] = marker
 
-    def _send(self, method: str, path: tuple[str, ...], **kwargs: Any) -> Row:
+    def _send(self, method: str, path: tuple[str, ...], version: str | None = None, **kwargs: Any) -> Row:
+        if chosen := version or self._version:
+            kwargs["headers"] = {"OpenStack-API-Version": f"container-infra {chosen}"}
         response = self._cloud.request(method, "".join(map(_segment, path)), **kwargs)
         if response.status_code >= 300:
-            raise _refusal(response)
+            raise _refusal(response, _advice(response.status_code, path))
         if not response.content:
             return {}
         try:
             body = response.json()
         except ValueError:
-            body = None
+            body = "none"
+        if body is None:
+            return {}
         if not isinstance(body, dict):
             raise NotReachedError(f"{response.url} does not answer as Magnum does. Check the endpoint's URL.")
         return body
@@ -89,12 +115,19 @@ def _marker(link: object) -> str | None:
     return parse_qs(urlsplit(link).query).get("marker", [None])[0]
 
 
-def _refusal(response: requests.Response) -> RefusedError | NotReachedError:
+def _advice(status: int, path: tuple[str, ...]) -> str:
+    if status == 404 and len(path) > 1 and path[0] in _LISTS:
+        return f"See: magnum {_LISTS[path[0]]}-list"
+    return _ADVICE.get(status, "")
+
+
+def _refusal(response: requests.Response, advice: str) -> RefusedError | NotReachedError:
     if response.status_code < 400:
         target = clean_line(response.headers.get("Location", "elsewhere"))
         return NotReachedError(f"{response.url} redirects to {target}. Correct the endpoint's URL.")
     sentences = _sentences(response) or [f"{response.url} answered {response.reason or 'without a reason'}."]
     text = "\n".join(map(clean, sentences)) + f" (HTTP {response.status_code})"
+    text = f"{text} {advice}".rstrip()
     if response.status_code >= 500 and (request_id := response.headers.get("X-Openstack-Request-Id")):
         text += f" Tell the operator the request id: {clean_line(request_id)}"
     if response.status_code == 401:

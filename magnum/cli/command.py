@@ -1,11 +1,13 @@
 """What all verbs share: a client, help with an example, output without a search for plugins."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliff import command, lister, show
 
 from magnum.cli.client import Client
+from magnum.cli.errors import UsageError
 from magnum.cli.formatters import Formatters
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ class Verb(command.Command):
 
     app: "Magnum"
     example = ""
+    operands: tuple[str, ...] = ()
+    """Words one of which has to be typed, for completion."""
 
     def __init__(self, app: "Magnum", app_args: argparse.Namespace | None) -> None:
         # cliff gives the name of the command to those that take it, and then looks for hooks of other packages
@@ -56,6 +60,20 @@ class Verb(command.Command):
 class _Display(Verb):
     def _load_formatter_plugins(self) -> Any:
         return Formatters()
+
+    def check_columns(self, args: argparse.Namespace, known: Sequence[str], more: str = "") -> None:
+        """Complain of a column (`-c`) that there is not.
+
+        :param more: where there are more
+        """
+        unknown = [name for name in args.columns if self._normalize_column_name(name) not in known]
+        if unknown:
+            there_are = f"there are {', '.join(known)}" + (f"; {more}" if more else "")
+            raise UsageError(f"No column is called {', '.join(map(repr, unknown))}: {there_are}.")
+
+    def _generate_columns_and_selector(self, parsed_args: argparse.Namespace, column_names: Sequence[str]) -> Any:
+        self.check_columns(parsed_args, column_names)
+        return super()._generate_columns_and_selector(parsed_args, column_names)
 
 
 class ListVerb(_Display, lister.Lister):

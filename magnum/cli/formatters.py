@@ -16,8 +16,12 @@ Row = Sequence[Any]
 Rows = Iterable[Row]
 
 
+_WHOLE = 48
+"""Words up to this length are never cut in two, though the table be wider than the terminal."""
+
+
 class Table(table.TableFormatter):
-    """A table that fits the terminal it is shown on."""
+    """A table that fits the terminal it is shown on, as far as its words allow."""
 
     def add_argument_group(self, parser: ArgumentParser) -> None:
         """Options; a list of nothing shows its headings, so that it is seen to be one."""
@@ -31,6 +35,15 @@ class Table(table.TableFormatter):
     def emit_one(self, column_names: Row, data: Row, stdout: TextIO, parsed_args: Namespace) -> None:
         """Print one object, a line per field."""
         super().emit_one(list(map(as_cell, column_names)), list(map(as_cell, data)), stdout, parsed_args)
+
+    @staticmethod
+    def _assign_max_widths(shown: Any, max_width: int, min_width: int = 0, fit_width: bool = False) -> None:
+        table.TableFormatter._assign_max_widths(shown, max_width, min_width, fit_width)
+        for index, name in enumerate(shown.field_names):
+            if name in shown.max_width:
+                words = (word for row in shown.rows for word in str(row[index]).split())
+                longest = max((len(word) for word in words if len(word) <= _WHOLE), default=0)
+                shown.max_width[name] = max(shown.max_width[name], longest, len(name))
 
 
 class Value(value.ValueFormatter):

@@ -5,6 +5,8 @@ import argparse
 from cliff.help import HelpCommand
 
 from magnum.cli.command import Verb
+from magnum.cli.errors import UsageError
+from magnum.cli.text import clean
 
 
 class Help(Verb):
@@ -21,10 +23,17 @@ class Help(Verb):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Print it."""
         if parsed_args.cmd:
-            return int(HelpCommand(self.app, self.app_args).take_action(parsed_args))
+            return self._explain(parsed_args)
         self.app.parser.print_help(self.app.stdout)
         self._list_verbs()
         return 0
+
+    def _explain(self, parsed_args: argparse.Namespace) -> int:
+        name = " ".join(parsed_args.cmd)
+        if not any(verb.startswith(parsed_args.cmd[0]) for verb, _ in self.app.command_manager):
+            near = ", ".join(self.app.get_fuzzy_matches(name)[:5])
+            raise UsageError(f"'{clean(name)}' is not a verb of magnum. Near are: {near}. See all: magnum help")
+        return int(HelpCommand(self.app, self.app_args).take_action(parsed_args))
 
     def _list_verbs(self) -> None:
         lines = {name: _headline(entry.load()) for name, entry in self.app.command_manager}

@@ -39,10 +39,16 @@ class Cloud:
     :param settings: as :func:`magnum.cli.settings.gather` finds them
     :param service_type: type in the catalog, where it is not one of the usual
     :param http: what carries the requests, for tests
+    :param timed: keep the time each request takes
     """
 
     def __init__(
-        self, settings: Mapping[str, Any], service_type: str | None = None, http: requests.Session | None = None
+        self,
+        settings: Mapping[str, Any],
+        service_type: str | None = None,
+        http: requests.Session | None = None,
+        *,
+        timed: bool = False,
     ) -> None:
         self._settings = settings
         self._service_types = (service_type,) if service_type else SERVICE_TYPES
@@ -51,8 +57,14 @@ class Cloud:
             session=http or _http(),
             verify=_verify(settings),
             user_agent="magnum-cli",
+            collect_timing=timed,
         )
         self._url: str | None = None
+
+    def timings(self) -> list[tuple[str, float]]:
+        """Each request and the seconds it took."""
+        timings = self._session.get_timings()
+        return [(f"{timing.method} {timing.url}", timing.elapsed.total_seconds()) for timing in timings]
 
     def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send a request to Magnum; the answer is returned whatever its status.

@@ -14,6 +14,9 @@ SPECIAL = {
     "bay-event-list": "magnum.cli.events:BayEventList",
     "ca-show": "magnum.cli.certificates:CaShow",
     "ca-sign": "magnum.cli.certificates:CaSign",
+    "bash-completion": "magnum.cli.completion:BashCompletion",
+    "complete": "magnum.cli.completion:Complete",
+    "help": "magnum.cli.help:Help",
 }
 """Verbs with code of their own."""
 
@@ -23,6 +26,14 @@ _WHAT = {
     "create": "Create a {0}.",
     "update": "Change a {0}.",
     "delete": "Delete one or several {0}s.",
+    "start": "Start one or several {0}s.",
+    "stop": "Stop one or several {0}s.",
+    "reboot": "Stop one or several {0}s and start them again.",
+    "pause": "Freeze what runs in one or several {0}s.",
+    "unpause": "Let what was frozen in one or several {0}s go on.",
+    "logs": "Print what a {0} has written.",
+    "exec": "Run a command in a {0} and print what it writes.",
+    "execute": "Run a command in a {0} and print what it writes (exec, by its older name).",
 }
 
 
@@ -55,7 +66,7 @@ class ResourceVerb:
     @property
     def value(self) -> str:
         """Where its code is."""
-        return f"magnum.cli.verbs:{self.verb.capitalize()}"
+        return f"{self.resource.module}:{self.verb.capitalize()}"
 
     def load(self) -> type:
         """Its class, made for the resource."""
@@ -85,3 +96,8 @@ class Verbs(CommandManager):
     def __init__(self) -> None:
         super().__init__(namespace=None, convert_underscores=False)
         self.commands.update({verb.name: verb for verb in _all()})
+
+    def add_command(self, name: str, command_class: type) -> None:
+        """Add one, unless the table has it: cliff comes with a `help` and a `complete` of its own."""
+        if name not in self.commands:
+            super().add_command(name, command_class)

@@ -1,8 +1,9 @@
 """What each resource has of its own; the verbs themselves are in :mod:`magnum.cli.verbs`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 
 class Kind(Enum):
@@ -39,10 +40,18 @@ class Resource:
     examples: Mapping[str, str]
     """For each verb it has, what a user may type after `magnum <name>-<verb>`."""
     options: tuple[Option, ...] = ()
-    in_bay: bool = False
-    """Lives in a bay: `--bay` chooses which one is meant."""
+    in_bay: tuple[str, ...] = ()
+    """The verbs in which `--bay` says which bay is meant."""
+    bay_word: bool = False
+    """In those the bay may also stand as a word behind the object, as python-magnumclient 1.1.0 wrote it."""
     waits: bool = False
-    """Its changes go on after they were accepted: `--wait`."""
+    """Its changes go on after they were accepted: `--wait`; and an update may be taken back: `--rollback`."""
+    module: str = "magnum.cli.verbs"
+    """Where the code of its verbs is."""
+    pages: bool = True
+    """A list of it has pages, an order and details to choose."""
+    cells: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    """How a list for people writes what is too long for a table; for programs it stays as it is."""
 
 
 BAYMODEL = Resource(
@@ -124,7 +133,46 @@ NODE = Resource(
         Option("--image-id", "image_id", "image it runs"),
         Option("--ironic-node-id", "ironic_node_id", "uuid of the machine in Ironic"),
     ),
-    in_bay=True,
+    in_bay=("list", "show", "update", "delete"),
+)
+
+CONTAINER = Resource(
+    name="container",
+    title="container",
+    collection="containers",
+    columns=("uuid", "name", "image", "status", "bay_uuid"),
+    examples={
+        "create": "--name web --image nginx --bay swarm --command 'nginx -g \"daemon off;\"' --memory 512m",
+        "show": "web",
+        "list": "--bay swarm",
+        "delete": "web",
+        "start": "web",
+        "stop": "web",
+        "reboot": "web",
+        "pause": "web",
+        "unpause": "web",
+        "logs": "web",
+        "exec": "web --command 'ls -l /'",
+        "execute": "web --command 'ls -l /'",
+    },
+    options=(
+        Option("--name", "name", "name of the container"),
+        Option("--image", "image", "image it runs"),
+        Option("--bay", "bay_uuid", "bay to put it in, name or uuid"),
+        Option("--command", "command", "what to run in it, instead of what its image says"),
+        Option("--memory", "memory", "memory it may use, such as 512m (units b, k, m, g)"),
+    ),
+    in_bay=("list",),
+    module="magnum.cli.containers",
+)
+
+MSERVICE = Resource(
+    name="mservice",
+    title="service of Magnum itself",
+    collection="mservices",
+    columns=("id", "host", "binary", "state", "disabled_reason", "updated_at"),
+    examples={"list": "-c host -c state"},
+    pages=False,
 )
 
 
@@ -142,7 +190,7 @@ def _workload(name: str, title: str, collection: str, columns: tuple[str, ...], 
         name=name,
         title=title,
         collection=collection,
-        columns=("uuid", "name", "bay_uuid", "status", *columns),
+        columns=("uuid", "name", "bay_uuid", *columns),
         examples={
             "create": f"--bay web --manifest {example}.yaml",
             "show": f"{example} --bay web",
@@ -151,12 +199,31 @@ def _workload(name: str, title: str, collection: str, columns: tuple[str, ...], 
             "delete": f"{example} --bay web",
         },
         options=_manifest_options(title),
-        in_bay=True,
+        in_bay=("list", "show", "update", "delete"),
+        bay_word=True,
     )
 
 
-POD = _workload("pod", "pod", "pods", ("host",), "redis")
-RC = _workload("rc", "replication controller", "rcs", ("replicas", "images"), "frontend")
-COE_SERVICE = _workload("coe-service", "service", "services", ("ip", "ports"), "frontend")
+def _ports(value: Any) -> str:
+    """Ports of a service, short: 80:30080/TCP is port 80, also reached by port 30080 of every node."""
+    return ", ".join(map(_port, value)) if isinstance(value, list) else str(value)
 
-RESOURCES = {resource.name: resource for resource in (BAYMODEL, BAY, NODE, POD, RC, COE_SERVICE)}
+
+def _port(port: Any) -> str:
+    if not isinstance(port, dict):
+        return str(port)
+    node = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port')}{node}/{port.get('protocol') or 'TCP'}"
+
+
+POD = _workload("pod", "pod", "pods", ("status", "host"), "redis")
+RC = _workload("rc", "replication controller", "rcs", ("replicas", "images"), "frontend")
+COE_SERVICE = replace(
+    _workload("coe-service", "Kubernetes service", "services", ("ip", "ports"), "frontend"), cells={"ports": _ports}
+)
+SERVICE = replace(COE_SERVICE, name="service")
+"""What the first command line, 0.2.1, called it."""
+
+RESOURCES = {
+    resource.name: resource for resource in (BAYMODEL, BAY, NODE, POD, RC, COE_SERVICE, SERVICE, CONTAINER, MSERVICE)
+}

@@ -11,10 +11,9 @@ from cliff.app import App
 
 from magnum.cli.client import Client
 from magnum.cli.errors import CliError, Exit
-from magnum.cli.help import Help
 from magnum.cli.login import Cloud
 from magnum.cli.registry import Verbs
-from magnum.cli.settings import add_options, gather
+from magnum.cli.settings import add_options, api_version, gather
 from magnum.cli.text import clean
 
 DESCRIPTION = "Containers as a service for OpenStack clouds: baymodels, bays, and what runs in them."
@@ -42,9 +41,9 @@ class Magnum(App):
 
     def __init__(self, http: requests.Session | None = None, **kwargs: Any) -> None:
         super().__init__(DESCRIPTION, _version(), Verbs(), deferred_help=True, **kwargs)
-        self.command_manager.add_command("help", Help)
         self._http = http
         self._client: Client | None = None
+        self._cloud: Cloud | None = None
         self.exit_code: int | None = None
 
     @property
@@ -52,8 +51,9 @@ class Magnum(App):
         """The API of the cloud the user chose; the first request logs in."""
         if self._client is None:
             environ = {key: value for key, value in os.environ.items() if value}  # an empty variable is as good as none
-            settings = gather(self.options, environ)
-            self._client = Client(Cloud(settings, self.options.service_type, self._http))
+            settings, version = gather(self.options, environ), api_version(self.options, environ)
+            self._cloud = Cloud(settings, self.options.service_type, self._http, timed=self.options.timings)
+            self._client = Client(self._cloud, version)
         return self._client
 
     def build_option_parser(self, description: str, version: str, argparse_kwargs: Any = None) -> Any:
@@ -80,6 +80,12 @@ class Magnum(App):
         """Keep the exit code of what went wrong; cliff has said the rest."""
         if isinstance(err, CliError):
             self.exit_code = int(err.exit_code)
+        if self.options.timings and self._cloud is not None:
+            self._show_timings(self._cloud.timings())
+
+    def _show_timings(self, timings: list[tuple[str, float]]) -> None:
+        for request, seconds in (*timings, ("all requests", sum(seconds for _, seconds in timings))):
+            self.stderr.write(f"{seconds:8.3f} s  {clean(request)}\n")
 
     def print_help_if_requested(self) -> None:
         """Show the verbs; called once the command line is read."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cliff.columns import FormattableColumn
+
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and line feed
     "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # direction and line separators
@@ -33,6 +35,8 @@ def clean_line(text: str) -> str:
 
 def as_cell(value: Any) -> Any:
     """A value as a table shows it: numbers stay numbers (so that they align), nothing is a dash."""
+    if isinstance(value, FormattableColumn):
+        value = value.human_readable()
     if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, Mapping):
@@ -46,6 +50,8 @@ def as_cell(value: Any) -> Any:
 
 def as_plain(value: Any) -> Any:
     """A value as a script reads it: text cleaned, structures as JSON, nothing as nothing."""
+    if isinstance(value, FormattableColumn):
+        value = value.machine_readable()
     if value is None:
         return ""
     if isinstance(value, Mapping | list):

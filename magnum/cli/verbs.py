@@ -1,38 +1,53 @@
 """list, show, create, update and delete of any resource."""
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from magnum.cli.client import Params, Row
+from cliff.columns import FormattableColumn
+
+from magnum.cli.client import NO_PARAMS, Params, Row
 from magnum.cli.command import ListVerb, ShowVerb, Verb
 from magnum.cli.errors import CliError, EndedInFailureError, RefusedError, UsageError
 from magnum.cli.resources import Kind, Option, Resource
 from magnum.cli.text import clean
+from magnum.cli.values import decode, labels, read_text
 from magnum.cli.wait import BayWait
 
-# What the API reads of a manifest unless its operator says otherwise; nothing else that is sent comes near.
-_MOST_BYTES = 524288
+OPERATIONS = ("add", "replace", "remove")
 
 Shown = tuple[Sequence[str], Sequence[Any]]
 
 
-class _OfResource(Verb):
+class OfResource(Verb):
     """A verb of the resource its class names."""
 
     resource: Resource
+    verb = ""
+    """What it is called in the resource's declaration."""
 
-    def add_bay(self, parser: argparse.ArgumentParser) -> None:
-        """Let the user say which bay is meant, where that is a question."""
-        if self.resource.in_bay:
-            parser.add_argument("--bay", metavar="BAY", help=f"bay the {self.resource.title} is in, name or uuid")
+    def add_bay(self, parser: argparse.ArgumentParser, *, word: bool = False) -> None:
+        """Let the user say which bay is meant, where that is a question.
 
-    def bay_params(self, args: argparse.Namespace) -> Params:
-        """What narrows a request to the bay that is meant."""
-        return {"bay_ident": args.bay} if self.resource.in_bay and args.bay else {}
+        :param word: also as a word; where words alone do not tell what they are, the verb sorts them out itself
+        """
+        if self.verb not in self.resource.in_bay:
+            return
+        text = f"bay the {self.resource.title} is in, name or uuid"
+        if word and self.resource.bay_word:
+            parser.add_argument("bay_word", nargs="?", metavar="BAY", help=f"{text} (the same as --bay)")
+        parser.add_argument("--bay", metavar="BAY", help=text)
+
+    def bay_params(self, args: argparse.Namespace, word: str | None = None) -> Params:
+        """What narrows a request to the bay that is meant.
+
+        :param word: the bay, where it was named by a word
+        :raises UsageError: word and option name different ones
+        """
+        bays = {bay for bay in (getattr(args, "bay", None), getattr(args, "bay_word", None), word) if bay}
+        if len(bays) > 1:
+            raise UsageError(f"The bay is named twice: {' and '.join(sorted(bays))}.")
+        return {"bay_ident": bays.pop()} if bays else NO_PARAMS
 
     def add_ident(self, parser: argparse.ArgumentParser, **kwargs: Any) -> None:
         """Let the user name the object."""
@@ -52,39 +67,65 @@ class _OfResource(Verb):
         """What waits."""
         return BayWait(self.client, self.app.stderr, quiet=self.quiet)
 
+    def outcome(self, row: Row, args: argparse.Namespace) -> Row:
+        """The object after a change, at its end where the user waits for that.
 
-class List(_OfResource, ListVerb):
+        From version 1.2 of the API on, a bay's answer is its uuid alone.
+        """
+        if self.wants_wait(args):
+            return self.waiter().for_change(row)
+        alone = self.resource.waits and row.keys() == {"uuid"}
+        return self.client.get(self.resource.collection, row["uuid"]) if alone else row
+
+
+class List(OfResource, ListVerb):
     """Show all of them, or those of one bay."""
+
+    verb = "list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Options of a list."""
         parser = super().get_parser(prog_name)
-        self.add_bay(parser)
-        parser.add_argument("--limit", type=_positive, metavar="N", help="show at most so many")
-        parser.add_argument("--marker", metavar="UUID", help="begin after this one")
-        parser.add_argument("--sort-key", metavar="FIELD", help="field the server sorts by")
-        parser.add_argument("--sort-dir", choices=("asc", "desc"), help="direction the server sorts in")
-        parser.add_argument("--detail", action="store_true", help="show every field")
+        self.add_bay(parser, word=True)
+        if self.resource.pages:
+            parser.add_argument("--limit", type=_positive, metavar="N", help="show at most so many")
+            parser.add_argument("--marker", metavar="UUID", help="begin after this one")
+            parser.add_argument("--sort-key", metavar="FIELD", help="field the server sorts by")
+            parser.add_argument("--sort-dir", choices=("asc", "desc"), help="direction the server sorts in")
+            parser.add_argument("--detail", action="store_true", help="show every field")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterator[list[Any]]]:
         """Ask for the rows."""
-        path = [self.resource.collection, *(["detail"] if parsed_args.detail else [])]
-        given = {key: getattr(parsed_args, key) for key in ("marker", "sort_key", "sort_dir")}
-        params = dict(self.bay_params(parsed_args)) | {key: value for key, value in given.items() if value}
-        rows = list(self.client.list(*path, key=self.resource.collection, params=params, limit=parsed_args.limit))
-        columns = _columns(rows, self.resource.columns, parsed_args.detail)
-        return columns, ([row.get(column) for column in columns] for row in rows)
+        detail = self.resource.pages and parsed_args.detail
+        if not detail:
+            self.check_columns(parsed_args, self.resource.columns, "--detail shows more" if self.resource.pages else "")
+        rows = list(self._rows(parsed_args, *(["detail"] if detail else [])))
+        columns = _columns(rows, self.resource.columns, detail)
+        return columns, ([self._cell(column, row.get(column)) for column in columns] for row in rows)
+
+    def _rows(self, args: argparse.Namespace, *detail: str) -> Iterator[Row]:
+        given = {key: getattr(args, key, None) for key in ("marker", "sort_key", "sort_dir")}
+        params = dict(self.bay_params(args)) | {key: value for key, value in given.items() if value}
+        collection = self.resource.collection
+        limit = getattr(args, "limit", None)
+        return self.client.list(collection, *detail, key=collection, params=params, limit=limit)
+
+    def _cell(self, column: str, value: Any) -> Any:
+        short = self.resource.cells.get(column)
+        return value if short is None or value is None else _Cell(value, short(value))
 
 
-class Show(_OfResource, ShowVerb):
+class Show(OfResource, ShowVerb):
     """Show one, with every field."""
+
+    verb = "show"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Which one."""
         parser = super().get_parser(prog_name)
         self.add_ident(parser)
-        self.add_bay(parser)
+        self.add_bay(parser, word=True)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
@@ -93,8 +134,10 @@ class Show(_OfResource, ShowVerb):
         return self.shown(self.client.get(self.resource.collection, parsed_args.ident, params=params))
 
 
-class Create(_OfResource, ShowVerb):
+class Create(OfResource, ShowVerb):
     """Make one."""
+
+    verb = "create"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options the resource declares."""
@@ -112,39 +155,64 @@ class Create(_OfResource, ShowVerb):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """Ask for it to be made, and wait where that is wished."""
-        typed = {option.field: getattr(parsed_args, option.field) for option in self.resource.options}
-        body = {field: value for field, value in typed.items() if value is not None}
+        row = self.client.post(self.resource.collection, body=self.body(parsed_args))
+        return self.shown(self.outcome(row, parsed_args))
+
+    def body(self, args: argparse.Namespace) -> Row:
+        """What is sent: what was typed, and no more."""
+        typed = {option.field: getattr(args, option.field) for option in self.resource.options}
+        body = {name: value for name, value in typed.items() if value is not None}
         if "manifest" in body:
             body["manifest"] = read_text(body["manifest"])
-        row = self.client.post(self.resource.collection, body=body)
-        return self.shown(self.waiter().for_change(row) if self.wants_wait(parsed_args) else row)
+        if "labels" in body:
+            body["labels"] = labels(body["labels"])
+        return body
 
 
-class Update(_OfResource, ShowVerb):
+class Update(OfResource, ShowVerb):
     """Change one: add, replace or remove fields.
 
     A value is read as JSON where it is a whole number, true, false, null, a list, an object or a quoted text, else as
     the text it is: node_count=3 is a number, labels/kube_tag=v1.30.0 and name=web are texts.
     """
 
+    verb = "update"
+    operands = OPERATIONS
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Which one and what."""
         parser = super().get_parser(prog_name)
         self.add_ident(parser)
-        parser.add_argument("op", choices=("add", "replace", "remove"), help="what to do with the fields")
+        choices = "{" + ",".join(OPERATIONS) + "}"
+        before = "; before it may stand the bay, if it is none of these words" if self.resource.bay_word else ""
+        parser.add_argument("op", metavar=choices, help="what to do with the fields" + before)
         manifests = any(option.kind is Kind.MANIFEST for option in self.resource.options)
         form = "manifest=FILE or manifest_url=URL" if manifests else "field=value; for remove, only field"
         parser.add_argument("attributes", metavar="FIELD=VALUE", nargs="+", help=form)
         self.add_bay(parser)
+        if self.resource.waits:
+            parser.add_argument("--rollback", action="store_true", help="return to what it was if the change fails")
         self.add_wait(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """Ask for the change, and wait where that is wished."""
-        patch = [self._operation(parsed_args.op, attribute) for attribute in parsed_args.attributes]
-        params = self.bay_params(parsed_args)
-        row = self.client.patch(self.resource.collection, parsed_args.ident, body=patch, params=params)
-        return self.shown(self.waiter().for_change(row) if self.wants_wait(parsed_args) else row)
+        bay, op, attributes = self._sorted_out(parsed_args.op, parsed_args.attributes)
+        patch = [self._operation(op, attribute) for attribute in attributes]
+        params = self.bay_params(parsed_args, bay)
+        try:
+            row = self._send(parsed_args, patch, params)
+        except RefusedError as error:
+            raise self._explained(error, parsed_args.ident, patch, params) from None
+        return self.shown(self.outcome(row, parsed_args))
+
+    def _sorted_out(self, op: str, attributes: list[str]) -> tuple[str | None, str, list[str]]:
+        """Bay, operation and attributes. A word that is no operation, before one that is, is the bay."""
+        if op in OPERATIONS:
+            return None, op, attributes
+        if self.resource.bay_word and attributes[0] in OPERATIONS and len(attributes) > 1:
+            return op, attributes[0], attributes[1:]
+        raise UsageError(f"'{op}' is none of {', '.join(OPERATIONS)}. See: magnum help {self.resource.name}-update")
 
     def _operation(self, op: str, attribute: str) -> Row:
         name, equals, text = attribute.partition("=")
@@ -155,13 +223,76 @@ class Update(_OfResource, ShowVerb):
             return {"op": op, "path": path}
         if not name or not equals:
             raise UsageError(f"'{attribute}': give it as field=value.")
-        if self.resource.in_bay and path == "/manifest":
+        if path == "/manifest" and any(option.kind is Kind.MANIFEST for option in self.resource.options):
             return {"op": op, "path": path, "value": read_text(text)}
         return {"op": op, "path": path, "value": decode(text)}
 
+    def _send(self, args: argparse.Namespace, patch: list[Row], params: Params) -> Row:
+        rollback = self.resource.waits and args.rollback
+        return self.client.patch(
+            self.resource.collection,
+            args.ident,
+            body=patch,
+            params=dict(params) | ({"rollback": "True"} if rollback else {}),
+            feature="1.3" if rollback else None,
+        )
 
-class Delete(_OfResource):
+    def _explained(self, error: RefusedError, ident: str, patch: list[Row], params: Params) -> CliError:
+        """The refusal; where a field is named that there is not, also those that there are."""
+        if error.status != 400:
+            return error
+        fields = self._fields(ident, params)
+        wrong = {item["path"].split("/")[1] for item in patch} - set(fields)
+        if not fields or not wrong:
+            return error
+        names = ", ".join(f"'{clean(name)}'" for name in sorted(wrong))
+        known = ", ".join(map(clean, sorted(fields)))
+        return RefusedError(f"{error}\nA {self.resource.title} has no {names}. It has: {known}.", error.status)
+
+    def _fields(self, ident: str, params: Params) -> Sequence[str]:
+        try:
+            return self.shown(self.client.get(self.resource.collection, ident, params=params))[0]
+        except CliError:
+            return ()  # the refusal is what matters
+
+
+class EachVerb(OfResource):
+    """A verb done to several objects; one that refuses does not stop the others."""
+
+    failing = ""
+    """What is said to have failed."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Try each.
+
+        :returns: the exit code of the first that failed
+        """
+        idents, params = self.targets(parsed_args)
+        failures = [self._tried(ident, params, parsed_args) for ident in idents]
+        return next(filter(None, failures), 0)
+
+    def targets(self, args: argparse.Namespace) -> tuple[Sequence[str], Params]:
+        """The objects, and what narrows the requests to their bay."""
+        return args.ident, NO_PARAMS
+
+    def act(self, ident: str, params: Params, args: argparse.Namespace) -> None:
+        """Do it to one."""
+        raise NotImplementedError
+
+    def _tried(self, ident: str, params: Params, args: argparse.Namespace) -> int:
+        try:
+            self.act(ident, params, args)
+        except (RefusedError, EndedInFailureError, UsageError) as error:
+            self.app.stderr.write(f"{self.failing} for {self.resource.title} {clean(ident)} failed: {error}\n")
+            return int(error.exit_code)
+        return 0
+
+
+class Delete(EachVerb):
     """Delete one or several."""
+
+    verb = "delete"
+    failing = "Delete"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Which ones."""
@@ -171,27 +302,40 @@ class Delete(_OfResource):
         self.add_wait(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Ask for each to be deleted; one that cannot be does not stop the others.
+    def targets(self, args: argparse.Namespace) -> tuple[Sequence[str], Params]:
+        """The objects, and what narrows the requests to their bay.
 
-        :returns: the exit code of the first that failed
+        The last of several words may be the bay (as 1.1.0 had it) or one more object (as 0.2.1 had it); which of them
+        it is, is asked of the server.
+
+        :raises UsageError: it could be both
         """
-        failures = [self._tried(ident, parsed_args) for ident in parsed_args.ident]
-        return next(filter(None, failures), 0)
+        params = self.bay_params(args)
+        *idents, last = args.ident
+        if params or not idents or not self.resource.bay_word or not self._is_there("bays", last):
+            return args.ident, params
+        if self._is_there(self.resource.collection, last):
+            raise UsageError(
+                f"'{last}' is a {self.resource.title} and a bay as well; say which bay is meant with --bay. "
+                "Nothing was deleted."
+            )
+        return idents, {"bay_ident": last}
 
-    def _tried(self, ident: str, args: argparse.Namespace) -> int:
+    def _is_there(self, collection: str, ident: str) -> bool:
         try:
-            self._delete(ident, args)
-        except (RefusedError, EndedInFailureError, UsageError) as error:
-            self._complain(ident, error)
-            return int(error.exit_code)
-        return 0
+            self.client.get(collection, ident)
+        except RefusedError as error:
+            if error.status not in (404, 409):
+                raise
+            return error.status == 409  # several of that name
+        return True
 
-    def _delete(self, ident: str, args: argparse.Namespace) -> None:
+    def act(self, ident: str, params: Params, args: argparse.Namespace) -> None:
+        """Delete one."""
         title = f"{self.resource.title} {clean(ident)}"
         # waiting goes by uuid: a name may be given to another bay meanwhile
         row = self.client.get(self.resource.collection, ident) if self.wants_wait(args) else {}
-        self.client.delete(self.resource.collection, ident, params=self.bay_params(args))
+        self.client.delete(self.resource.collection, ident, params=params)
         if not self.resource.waits:
             self.say(f"Deleted {title}.")
         elif not args.wait:
@@ -200,50 +344,16 @@ class Delete(_OfResource):
             self.waiter().for_end(row)
             self.say(f"Deleted {title}.")
 
-    def _complain(self, ident: str, error: CliError) -> None:
-        self.app.stderr.write(f"Delete for {self.resource.title} {clean(ident)} failed: {error}\n")
 
+class _Cell(FormattableColumn[Any]):
+    """A value that a table writes shorter than it is."""
 
-def decode(text: str) -> Any:
-    """The value of an attribute; see :class:`Update`. A number with a point is a version, not a number."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return text if isinstance(value, float) else value
+    def __init__(self, value: Any, short: str) -> None:
+        super().__init__(value)
+        self._short = short
 
-
-def read_text(name: str) -> str:
-    """The text of a file, or of the standard input where the name is a dash.
-
-    :raises UsageError: it cannot be read, or is larger than what a manifest may be
-    """
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
-        else:
-            with Path(name).open("rb") as stream:
-                content = stream.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise UsageError(f"{name} has more than the {_MOST_BYTES} bytes that are sent. Split it up.")
-        return content.decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is not a text in UTF-8.") from None
-
-
-class _Labels(argparse.Action):
-    """Collects key=value,… over all occurrences of the option."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
-        labels = dict(getattr(namespace, self.dest) or {})
-        for pair in values.split(","):
-            key, equals, value = pair.partition("=")
-            if not key.strip() or not equals:
-                parser.error(f"argument {self.option_strings[0]}: '{pair}' is not of the form key=value")
-            labels[key.strip()] = value.strip()
-        setattr(namespace, self.dest, labels)
+    def human_readable(self) -> str:
+        return self._short
 
 
 def _positive(text: str) -> int:
@@ -257,7 +367,7 @@ def _add_option(parser: Any, option: Option) -> None:
         Kind.TEXT: {"metavar": "TEXT"},
         Kind.INTEGER: {"type": int, "metavar": "N"},
         Kind.TRUE: {"action": "store_const", "const": True},
-        Kind.LABELS: {"action": _Labels, "metavar": "KEY=VALUE,…"},
+        Kind.LABELS: {"action": "append", "metavar": "KEY=VALUE,…"},
         Kind.MANIFEST: {"metavar": "URL" if option.field == "manifest_url" else "FILE"},
     }
     required = {"required": True} if option.required else {}

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, TextIO
 
 from magnum.cli.client import Client, Row
@@ -65,10 +66,14 @@ class BayWait:
                 row = self._look(bay["uuid"])
                 if row is None:
                     return None
-                status = str(row.get("status"))
-                for step in story.news():
-                    self._progress.show(self._clock() - begun, f"{_name(row)} {status}  {step}".rstrip())
-                if not status.endswith("_IN_PROGRESS"):
+                elapsed, busy = self._clock() - begun, str(row.get("status")).endswith("_IN_PROGRESS")
+                status = f"{_name(row)} {row.get('status')}"
+                if busy:
+                    self._progress.show(elapsed, status)
+                for step in story.news(busy=busy):
+                    self._progress.tell(elapsed, step)
+                if not busy:
+                    self._progress.show(elapsed, status)
                     return row
                 self._sleep(POLL_SECONDS)
         except KeyboardInterrupt:
@@ -105,15 +110,18 @@ class _Story:
         self._client = client
         self._uuid = uuid
         self._marker: Any = None
-        self._last = ""
 
-    def news(self) -> list[str]:
-        """What happened since it was asked last, and where nothing did, what happened last."""
+    def news(self, *, busy: bool) -> list[str]:
+        """What happened since it was asked last.
+
+        :param busy: something is in progress; where nothing is when it is asked first, all has happened before
+        """
         first, found = self._marker is None, self._ask()
         if found:
-            self._marker, self._last = found[-1]["id"], _told(found[-1])
-        # at first there is all that ever happened to the bay; what matters of that is the end
-        return [self._last] if first or not found else [_told(event) for event in found]
+            self._marker = found[-1]["id"]
+        if first:
+            found = _of_one_request(found) if busy else []
+        return [_told(event) for event in found]
 
     def _ask(self) -> list[Row]:
         params = {} if self._marker is None else {"marker": self._marker}
@@ -123,8 +131,14 @@ class _Story:
             return []
 
 
+def _of_one_request(events: list[Row]) -> list[Row]:
+    """Those at the end that belong to the same request: at first there is all that ever happened to the bay."""
+    same = list(takewhile(lambda event: event.get("request_id") == events[-1].get("request_id"), reversed(events)))
+    return same[::-1]
+
+
 class _Progress:
-    """Shows how it goes."""
+    """Shows how it goes: what happened in lines that stay, and how it stands in one line after them."""
 
     def __init__(self, stream: TextIO, quiet: bool) -> None:
         self._stream = stream
@@ -133,8 +147,17 @@ class _Progress:
         self._open = False
         self._said, self._said_at = "", 0.0
 
+    def tell(self, elapsed: float, text: str) -> None:
+        """Tell what happened."""
+        if self._quiet:
+            return
+        begin = "\r\x1b[K" if self._open else ""
+        self._stream.write(f"{begin}{_minutes(elapsed)}  {text}\n")
+        self._stream.flush()
+        self._open, self._said_at = False, elapsed
+
     def show(self, elapsed: float, text: str) -> None:
-        """Show the state of things; elsewhere than on a terminal when it is a new one, or a sign of life is due."""
+        """Show how it stands; elsewhere than on a terminal when that is new, or a sign of life is due."""
         line = f"{_minutes(elapsed)}  {text}"
         due = self._live or text != self._said or elapsed - self._said_at >= SIGN_OF_LIFE_SECONDS
         if self._quiet or not due:
@@ -178,7 +201,9 @@ def _name(bay: Row) -> str:
 
 
 def _told(event: Row) -> str:
-    return clean_line(str(event.get("text") or event.get("step") or ""))
+    level = event.get("level")
+    text = clean_line(str(event.get("text") or event.get("step") or ""))
+    return text if level in (None, "info") else f"{clean_line(str(level))}: {text}"
 
 
 def _minutes(seconds: float) -> str:

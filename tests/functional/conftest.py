@@ -22,6 +22,7 @@ from magnum.common.idents import new_uuid
 from magnum.conf import CONF
 from magnum.db import models
 from magnum.db.session import Database
+from tests.functional.described import check_described
 
 MODELS: dict[str, Any] = {"pod": models.Pod, "service": models.Service, "rc": models.ReplicationController}
 
@@ -167,6 +168,7 @@ class Client:
 
 def check_form(response: webtest.TestResponse) -> None:
     """What holds for every answer."""
+    check_described(response.request.environ, response.status_int, response.headers, response.body)
     assert response.headers["X-Openstack-Request-Id"].startswith("req-")
     if response.status_int < 400:
         return

@@ -52,6 +52,7 @@ def test_who_may_knock_without_a_keystone_token() -> None:
     assert open_routes == {
         ("GET", "/"): Access.ANYBODY,
         ("GET", "/v1"): Access.ANYBODY,
+        ("GET", "/v1/openapi.json"): Access.ANYBODY,
         ("GET", "/v1/certificates/{ident}"): Access.NODE,
         ("GET", "/v1/certificates/{ident}/control-plane"): Access.NODE,
         ("POST", "/v1/certificates"): Access.NODE,

@@ -16,7 +16,7 @@ def test_the_servers_sentence_and_its_code(magnum: Run, cloud: StubCloud) -> Non
     ran = magnum("bay-show", "none")
     assert ran.code == 1
     assert ran.out == ""
-    assert ran.err == "ERROR: Bay none could not be found. Look at the list. (HTTP 404)\n"
+    assert ran.err == "ERROR: Bay none could not be found. Look at the list. (HTTP 404) See: magnum bay-list\n"
 
 
 @pytest.mark.parametrize(
