@@ -18,7 +18,7 @@ NO_PARAMS: Params = {}
 
 
 _ADVICE = {
-    403: "Your roles in this project do not allow it; ask its administrator.",
+    403: "Ask an administrator of the project or of the cloud.",
     406: "Choose another with --magnum-api-version, or none.",
 }
 """What to do next, where the server's sentence cannot know."""

@@ -75,7 +75,12 @@ class Cloud:
             url = self._endpoint() + path
             response: requests.Response = self._session.request(url, method, raise_exc=False, redirect=False, **kwargs)
         except exceptions.ClientException as error:
-            raise self._explained(error) from None
+            explained = self._explained(error)
+            if method != "GET" and isinstance(error, exceptions.ConnectTimeout):
+                explained = NotReachedError(
+                    f"{explained} It may have been done all the same: look before you repeat it."
+                )
+            raise explained from None
         return response
 
     def _endpoint(self) -> str:

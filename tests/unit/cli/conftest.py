@@ -45,6 +45,7 @@ class StubCloud:
     catalog_type: str = "container-infra"
     catalog_url: str = MAGNUM
     away: bool = False
+    slow: bool = False
 
     def on(self, route: str, status: int, body: Any = None) -> None:
         """Answer a route always the same."""
@@ -95,6 +96,8 @@ class _WsgiAdapter(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._cloud.away and "magnum" in str(request.url):
             raise requests.exceptions.ConnectionError("Connection refused")
+        if self._cloud.slow and "magnum" in str(request.url):
+            raise requests.exceptions.ReadTimeout
         asked = Request.blank(str(request.url), method=request.method, headers=dict(request.headers))
         if request.body:
             asked.body = request.body if isinstance(request.body, bytes) else str(request.body).encode()

@@ -84,6 +84,27 @@ def test_no_connection_says_where_to(magnum: Run, cloud: StubCloud) -> None:
     assert "Traceback" not in ran.err
 
 
+def test_what_took_too_long_may_have_been_done(magnum: Run, cloud: StubCloud) -> None:
+    cloud.slow = True
+    assert "look before you repeat it" not in magnum("bay-list").err
+    ran = magnum("bay-delete", "web")
+    assert ran.code == 3
+    assert "timed out" in ran.err
+    assert "It may have been done all the same: look before you repeat it." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(403, "Ask an administrator"), (404, "See: magnum pod-list"), (406, "another with --magnum-api-version")],
+)
+def test_the_next_step_is_named(magnum: Run, cloud: StubCloud, status: int, advice: str) -> None:
+    cloud.on("GET /v1/pods/p", status, refusal("No."))
+    ran = magnum("pod-show", "p")
+    assert ran.code == 1
+    assert f"No. (HTTP {status}) " in ran.err
+    assert advice in ran.err
+
+
 def test_no_endpoint_in_the_catalog(magnum: Run, cloud: StubCloud) -> None:
     cloud.catalog_type = "orchestration"
     ran = magnum("bay-list")
