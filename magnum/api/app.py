@@ -13,7 +13,7 @@ from webob import Response
 from webob.multidict import NoVars
 
 from magnum import policies
-from magnum.api.call import Answer, Call, Services, dump
+from magnum.api.call import EMPTY, Answer, Call, Services, dump
 from magnum.api.errors import WSGIApplication
 from magnum.api.routes import RouteTable, all_routes, decoded_path
 from magnum.certificates.authority import Authority
@@ -69,7 +69,7 @@ class Root:
 
 def _response_to(answer: Answer) -> Response:
     response = Response(status=answer.status, content_type="application/json", charset="UTF-8")
-    if answer.body is None:
+    if answer.body is EMPTY:
         del response.content_type
     else:
         response.body = dump(answer.body)

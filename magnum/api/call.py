@@ -27,6 +27,8 @@ from magnum.drivers.base import BayDriver
 
 CONTEXT = "magnum.context"
 BOOTSTRAP = "magnum.bootstrap_identity"
+EMPTY: Any = object()
+"""In place of an answer's body: there is none."""
 _MOST_PARAMETERS = 100
 
 
@@ -45,9 +47,9 @@ class Services:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; no body at all where it is None."""
+    """What goes back."""
 
-    body: Any = None
+    body: Any = EMPTY
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 

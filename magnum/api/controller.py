@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
-from oslo_db import exception as db_exc
-
 from magnum.api import paging, patch, views
 from magnum.api.call import Answer, Call
 from magnum.api.fields import Dated, defaults, fields_of, given_fields, read, shown_fields
 from magnum.api.shapes import Object, Parameter, Reply
 from magnum.api.types import Text
-from magnum.common.exception import Conflict, Invalid, NotFound
+from magnum.common.exception import Invalid
 from magnum.db import models, resources
 from magnum.db.resources import Page
 
@@ -110,10 +108,17 @@ class ResourceController(Generic[Row]):
         with call.services.database.reader() as session:
             return resources.page(session, call.context, self.model, page)
 
-    def checked(self, call: Call, values: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    def checked(
+        self,
+        call: Call,
+        values: dict[str, Any],
+        problems: Sequence[str],
+        row: Row | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """The columns of an object with these values.
 
         :param problems: what is already known to be wrong with them
+        :param row: the object as it is, where it is not a new one
         :raises Invalid: with all that is wrong
         """
         found = [*problems, *self.problems(call, values)]
@@ -127,13 +132,7 @@ class ResourceController(Generic[Row]):
 
     def store(self, call: Call, values: dict[str, Any]) -> Row:
         """Store a new object. One that asks for the uuid of another tenant's gets a new uuid."""
-        try:
-            with call.services.database.writer() as session:
-                return resources.add(session, call.context, self.model(**values))
-        except db_exc.DBDuplicateEntry as error:
-            if "uuid" in values and not self._is_known(call, values["uuid"]):
-                return self.store(call, {name: value for name, value in values.items() if name != "uuid"})
-            raise self._conflict(error) from error
+        return resources.create(call.services.database, call.context, self.model, values)
 
     def patched(self, call: Call, row: Row, document: Any) -> Row:
         """Change an object; nothing is written where nothing differs."""
@@ -143,18 +142,15 @@ class ResourceController(Generic[Row]):
         problems: list[str] = []
         given = read(self.fields, after, problems)
         empty = dict.fromkeys(names)
-        values = self.checked(call, {**empty, **self.defaults(), **given}, problems)
-        changed = {name: value for name, value in values.items() if value != before.get(name)}
+        values = self.checked(call, {**empty, **self.defaults(), **given}, problems, row)
+        changed = {name: value for name, value in values.items() if value != getattr(row, name)}
         return self.change(call, row, changed) if changed else row
 
     def change(self, call: Call, row: Row, changed: Fields) -> Row:
         """Write the fields that differ."""
-        try:
-            with call.services.database.writer() as session:
-                resources.change(session, call.context, self.model, row.uuid, changed)
-                return resources.find(session, call.context, self.model, row.uuid)
-        except db_exc.DBDuplicateEntry as error:
-            raise self._conflict(error) from error
+        with call.services.database.writer() as session:
+            resources.change(session, call.context, self.model, row.uuid, changed)
+            return resources.find(session, call.context, self.model, row.uuid)
 
     def remove(self, call: Call, row: Row) -> None:
         """Delete the object."""
@@ -208,18 +204,6 @@ class ResourceController(Generic[Row]):
     def view(self, call: Call, row: Row, names: Sequence[str] | None = None) -> dict[str, Any]:
         """An object as clients see it."""
         return views.represent(row, names or self.full(), call.host_url, self.plural)
-
-    def _conflict(self, error: db_exc.DBDuplicateEntry) -> Conflict:
-        fields = [name for name in error.columns if name != "project_id"] or ["uuid"]
-        return Conflict(f"A {self.noun} with the same {' and '.join(fields)} already exists.")
-
-    def _is_known(self, call: Call, uuid: str) -> bool:
-        with call.services.database.reader() as session:
-            try:
-                resources.find(session, call.context, self.model, uuid)
-            except NotFound:
-                return False
-        return True
 
     def _page(self, call: Call, names: Sequence[str], path: str) -> Answer:
         page = paging.read_page(call.query, call.services.conf.api.max_limit)

@@ -17,7 +17,9 @@ from magnum.api.resources import certificates
 from magnum.api.resources.baymodels import BayModels
 from magnum.api.resources.bays import EVENT_PARAMETERS, EVENTS, Bays
 from magnum.api.resources.certificates import Certificates
+from magnum.api.resources.containers import COMMAND, DONE, OUTPUT, Containers
 from magnum.api.resources.discovery import Discovery
+from magnum.api.resources.mservices import LISTED, MServices
 from magnum.api.resources.nodes import Nodes
 from magnum.api.resources.workloads import Pods, ReplicationControllers, Services
 from magnum.api.shapes import Changes, Document, Listing, Object, Parameter, Reply
@@ -80,9 +82,20 @@ def _resource(controller: ResourceController[Any], *, in_bay: bool = False) -> l
     ]
 
 
+def _container_actions(containers: Containers) -> list[Route]:
+    item, query = "/v1/containers/{ident}", containers.filters
+    actions = [containers.start, containers.stop, containers.reboot, containers.pause, containers.unpause]
+    executed = (COMMAND, *query)
+    return [
+        *(Route("PUT", f"{item}/{act.__name__}", act, query=query, replies=DONE) for act in actions),
+        Route("GET", f"{item}/logs", containers.logs, query=query, replies=OUTPUT),
+        Route("PUT", f"{item}/execute", containers.execute, query=executed, replies=OUTPUT),
+    ]
+
+
 def all_routes() -> list[Route]:
     """Every route of the API."""
-    bays, signing = Bays(), Certificates()
+    bays, containers, signing = Bays(), Containers(), Certificates()
     certificate = "/v1/certificates/{ident}"
     found = [
         *_resource(BayModels()),
@@ -92,6 +105,9 @@ def all_routes() -> list[Route]:
         *_resource(Pods(), in_bay=True),
         *_resource(Services(), in_bay=True),
         *_resource(ReplicationControllers(), in_bay=True),
+        *_resource(containers),
+        *_container_actions(containers),
+        Route("GET", "/v1/mservices", MServices().list, replies=LISTED),
         Route(
             "POST",
             "/v1/certificates",

@@ -14,6 +14,8 @@ from magnum.common.ssh_keys import public_key_line
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+_NO_NAMES = ("detail", ".", "..")
+_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _MOST_DIGITS = 9
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 
@@ -56,6 +58,34 @@ class Text(Kind):
     def schema(self) -> Schema:
         schema: Schema = {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
         return schema | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
+
+
+class Name(Kind):
+    """A name that its object can be found by: in a path, an unfit one would mean something else or nothing."""
+
+    basetype = str
+    name = "name"
+
+    def __init__(self) -> None:
+        self._text = Text(255)
+
+    def validate(self, value: Any) -> str:
+        text = self._text.validate(value)
+        if "/" in text or not text.strip() or text in _NO_NAMES:
+            raise ValueError(
+                f"Nothing can be found by such a name: it should hold a visible character and no '/', "
+                f"and not be one of {', '.join(_NO_NAMES)}."
+            )
+        if is_uuid(text):
+            raise ValueError("Nothing can be found by such a name: a UUID stands for the object that has this uuid.")
+        return text
+
+    def schema(self) -> Schema:
+        return self._text.schema()
+
+    def accepted(self) -> Schema:
+        unfit: Schema = {"anyOf": [{"enum": list(_NO_NAMES)}, {"pattern": _UUID}]}
+        return {**self.schema(), "pattern": r"^[^/]*[^/\s][^/]*$", "not": unfit}
 
 
 class Whole(Kind):
@@ -130,7 +160,7 @@ class Uuid(Kind):
         return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+        return {"type": "string", "format": "uuid", "pattern": _UUID}
 
 
 class IPv4(Kind):
@@ -214,7 +244,7 @@ class Labels(Kind):
         if not isinstance(members, dict):
             raise ValueError("Value should be an object of names and values.")
         if not all(isinstance(key, str) and isinstance(item, str | int) for key, item in members.items()):
-            raise ValueError("Each label should be a string.")
+            raise ValueError("Each of its values should be a string.")
         return {key: _as_text(item) for key, item in members.items()}
 
     def schema(self) -> Schema:
@@ -223,6 +253,21 @@ class Labels(Kind):
     def accepted(self) -> Schema:
         members = {"type": ["string", "integer", "boolean"]}
         return {"anyOf": [{"type": "object", "additionalProperties": members}, {"type": "string"}]}
+
+
+class Environment(Labels):
+    """Variables of an environment, and their values."""
+
+    name = "environment"
+
+    def validate(self, value: Any) -> dict[str, str]:
+        members = super().validate(value)
+        if any(not name or "=" in name for name in members):
+            raise ValueError("The name of a variable should not be empty, and hold no '='.")
+        return members
+
+    def accepted(self) -> Schema:
+        return {**super().accepted(), "propertyNames": {"pattern": "^[^=]+$"}}
 
 
 def _literal(text: str) -> Any:

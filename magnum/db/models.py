@@ -176,6 +176,11 @@ class Container(Owned, Base):
     memory: Mapped[str | None]
     environment: Mapped[dict[str, str]] = mapped_column(default=dict)
 
+    @property
+    def image_id(self) -> str:
+        """The image, as it was called before."""
+        return self.image
+
 
 class Certificate(Timestamps, Base):
     """A key pair of a bay's authority; the private key is encrypted."""

@@ -141,17 +141,21 @@ def create(
         if "uuid" in values and not _is_known(database, context, model, values["uuid"]):
             anew = {name: value for name, value in values.items() if name != "uuid"}
             return create(database, context, model, anew, check)
-        fields = [column for column in error.columns or ["uuid"] if column != "project_id"]
-        raise Conflict(f"A {NAMES[model].lower()} with the same {' and '.join(fields)} already exists.") from error
+        raise _taken(model, error) from error
 
 
 def change(session: Session, context: RequestContext, model: type[Row], uuid: str, values: Mapping[str, Any]) -> None:
     """Change columns of the tenant's own object.
 
     :raises NotFound: it is gone, or not this tenant's
+    :raises Conflict: the tenant has another with what must be unique
     """
     statement = update(model).where(_own(context, model), model.uuid == uuid).values(**values)
-    if cast(CursorResult[Any], session.execute(statement)).rowcount == 0:
+    try:
+        found = cast(CursorResult[Any], session.execute(statement)).rowcount
+    except db_exception.DBDuplicateEntry as error:
+        raise _taken(model, error) from error
+    if found == 0:
         raise NotFound(f"{NAMES[model]} {uuid} could not be found.")
 
 
@@ -179,6 +183,11 @@ def baymodel_in_use(session: Session, baymodel_uuid: str) -> bool:
 def sort_keys(model: type[models.Owned]) -> list[str]:
     """Columns a list of these can be sorted by."""
     return [column.key for column in inspect(model).columns if not isinstance(column.type, JSON)]
+
+
+def _taken(model: type[Row], error: db_exception.DBDuplicateEntry) -> Conflict:
+    fields = [column for column in error.columns or ["uuid"] if column != "project_id"]
+    return Conflict(f"A {NAMES[model].lower()} with the same {' and '.join(fields)} already exists.")
 
 
 def _is_known(database: Database, context: RequestContext, model: type[Row], uuid: str) -> bool:

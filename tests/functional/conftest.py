@@ -20,7 +20,7 @@ from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
 from magnum.common.idents import new_uuid
 from magnum.conf import CONF
-from magnum.db import models
+from magnum.db import models, resources
 from magnum.db.session import Database
 from tests.functional.described import check_described
 
@@ -95,6 +95,29 @@ class FakeConductor:
 
     def workload_refresh(self, _context: RequestContext, kind: str, bay_uuids: list[str]) -> None:
         self._called("workload_refresh", kind, bay_uuids)
+
+    def container_create(self, context: RequestContext, values: dict[str, Any]) -> str:
+        self._called("container_create", values)
+        return resources.create(self.database, context, models.Container, {**values, "status": "Stopped"}).uuid
+
+    def container_delete(self, context: RequestContext, uuid: str) -> None:
+        self._called("container_delete", uuid)
+        with self.database.writer() as session:
+            resources.remove(session, context, models.Container, uuid)
+
+    def container_refresh(self, _context: RequestContext, bay_uuids: list[str]) -> None:
+        self._called("container_refresh", bay_uuids)
+
+    def container_act(self, _context: RequestContext, uuid: str, action: str) -> None:
+        self._called("container_act", uuid, action)
+
+    def container_logs(self, _context: RequestContext, uuid: str) -> str:
+        self._called("container_logs", uuid)
+        return "its words\n"
+
+    def container_execute(self, _context: RequestContext, uuid: str, command: str) -> str:
+        self._called("container_execute", uuid, command)
+        return f"{command} was run\n"
 
     def _called(self, *call: Any) -> None:
         self.calls.append(call)
@@ -270,6 +293,15 @@ def set_status(database: Database, bay_uuid: str, status: str) -> None:
     """What a conductor would have done."""
     with database.writer() as session:
         session.query(models.Bay).filter_by(uuid=bay_uuid).update({"status": status})
+
+
+@pytest.fixture
+def swarm_bay(database: Database, ready_bay: dict[str, Any]) -> dict[str, Any]:
+    """A bay of Alice's that runs containers."""
+    with database.writer() as session:
+        row = session.query(models.Bay).filter_by(uuid=ready_bay["uuid"]).one()
+        row.baymodel = {**row.baymodel, "coe": "swarm"}
+    return ready_bay
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 from magnum.api.call import Call, Services
 from magnum.api.controller import Fields, ResourceController
 from magnum.api.fields import Dated, Field, Use
-from magnum.api.types import Boolean, Choice, IPv4, Labels, PublicKey, Text, Uuid, Whole
+from magnum.api.types import Boolean, Choice, IPv4, Labels, Name, PublicKey, Text, Uuid, Whole
 from magnum.common.exception import Invalid
 from magnum.db import models, resources
 from magnum.drivers.base import BayDriver, find_driver
@@ -20,7 +20,7 @@ class BayModelFields(Dated):
     """A baymodel."""
 
     uuid = Field(Uuid())
-    name = Field(Text(255))
+    name = Field(Name())
     coe = Field(Choice(*_COES), mandatory=True)
     image_id = Field(Text(255), mandatory=True)
     flavor_id = Field(Text(255))
@@ -58,10 +58,12 @@ class BayModels(ResourceController[models.BayModel]):
     def target(self, row: models.BayModel) -> Fields:
         return {**super().target(row), "public": row.public}
 
-    def checked(self, call: Call, values: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    def checked(
+        self, call: Call, values: dict[str, Any], problems: Sequence[str], row: models.BayModel | None = None
+    ) -> dict[str, Any]:
         if values.get("coe") == "kubernetes" and not values.get("network_driver"):
             values = {**values, "network_driver": call.services.conf.baymodel.kubernetes_default_network_driver}
-        return super().checked(call, values, problems)
+        return super().checked(call, values, problems, row)
 
     def problems(self, call: Call, values: Fields) -> Sequence[str]:
         if "coe" not in values or "server_type" not in values:

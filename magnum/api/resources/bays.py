@@ -12,7 +12,7 @@ from magnum.api.controller import ResourceController
 from magnum.api.fields import Dated, Field, Use, fields_of, read
 from magnum.api.resources.baymodels import BayModelFields, driver_of
 from magnum.api.shapes import Listing, Object, Parameter, Reply
-from magnum.api.types import Choice, HttpUrl, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
+from magnum.api.types import Choice, HttpUrl, Name, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
 from magnum.api.versions import Feature
 from magnum.common.exception import Conflict, Invalid, NotFound
 from magnum.common.idents import is_uuid, new_uuid
@@ -29,7 +29,7 @@ class BayFields(Dated):
     """A bay. Its uuid is Magnum's to choose; one that is sent is ignored, as it always was."""
 
     uuid = Field(Uuid(), use=Use.IGNORED)
-    name = Field(Text(255))
+    name = Field(Name())
     baymodel_id = Field(Text(255), mandatory=True, text="Uuid or name of the baymodel it is made by.")
     node_count = Field(Whole(1, _MOST_NODES), default=1)
     master_count = Field(Whole(1, _MOST_MASTERS), default=1)

@@ -22,17 +22,18 @@ from magnum.db import models, resources
 from magnum.db.resources import Page
 
 UNKNOWN = "Unknown"
-_COE = "kubernetes"
 _LONGEST_URL = 2048
 _LONGEST_MANIFEST = 2**20
 
-Row = TypeVar("Row", models.Pod, models.Service, models.ReplicationController, models.Node)
+Row = TypeVar("Row", models.Pod, models.Service, models.ReplicationController, models.Node, models.Container)
 Work = TypeVar("Work", models.Pod, models.Service, models.ReplicationController)
 
 
 class InBay(ResourceController[Row]):
     """Something that lives in a bay. Which bay is meant can be said in the path or in the query."""
 
+    coe: ClassVar[str] = "kubernetes"
+    """What a bay has to be to have any."""
     filters = (
         Parameter("bay_ident", Text(255, shortest=0), "Only in this bay, by uuid or name."),
         Parameter("bay_uuid", Text(255, shortest=0), "The same, as it was called before."),
@@ -66,7 +67,7 @@ class InBay(ResourceController[Row]):
 
     def rows(self, call: Call, page: Page) -> Sequence[Row]:
         bay = self.chosen_bay(call)
-        known = self.refresh(call, _usable([bay] if bay else _bays(call)))
+        known = self.refresh(call, self._usable([bay] if bay else _bays(call)))
         filters = {"bay_uuid": bay.uuid} if bay else None
         with call.services.database.reader() as session:
             rows = resources.page(session, call.context, self.model, page, filters)
@@ -76,10 +77,35 @@ class InBay(ResourceController[Row]):
         """Bring the rows in these bays up to date; False where nobody could be asked."""
         try:
             if bay_uuids:
-                call.services.conductor.workload_refresh(call.context, self.noun, bay_uuids)
+                self.ask(call, bay_uuids)
         except Unavailable:
             return False
         return True
+
+    def ask(self, call: Call, bay_uuids: list[str]) -> None:
+        """Have a conductor ask these bays about all there is in them.
+
+        :raises Unavailable: there is none
+        """
+        call.services.conductor.workload_refresh(call.context, self.noun, bay_uuids)
+
+    def check_bay(self, bay: models.Bay) -> None:
+        """Make sure that the bay can be asked to do something.
+
+        :raises Invalid: it is of the wrong kind
+        :raises Conflict: it is not ready
+        """
+        coe = bay.baymodel["coe"]
+        if coe != self.coe:
+            raise Invalid(f"Cannot fulfill request with a {coe} bay, expecting a {self.coe} bay.")
+        if bay.status not in states.USABLE:
+            raise Conflict(
+                f"Bay {bay.name or bay.uuid} has the status {bay.status}: it can be asked to do something when it is "
+                f"{states.BayStatus.CREATE_COMPLETE} or {states.BayStatus.UPDATE_COMPLETE}."
+            )
+
+    def _usable(self, bays: Sequence[models.Bay]) -> list[str]:
+        return [bay.uuid for bay in bays if bay.status in states.USABLE and bay.baymodel["coe"] == self.coe]
 
 
 class WorkloadFields(Dated):
@@ -102,7 +128,7 @@ class Workloads(InBay[Work]):
     def store(self, call: Call, values: dict[str, Any]) -> Work:
         bay = find_parent(call, values["bay_uuid"])
         manifest = self._manifest(call, values)
-        _check_bay(bay, self.noun)
+        self.check_bay(bay)
         uuid = call.services.conductor.workload_create(call.context, self.noun, bay.uuid, manifest)
         return self._row(call, uuid)
 
@@ -149,25 +175,10 @@ def _bays(call: Call) -> Sequence[models.Bay]:
         return resources.every(session, call.context, models.Bay, {"status": list(states.USABLE)})
 
 
-def _usable(bays: Sequence[models.Bay]) -> list[str]:
-    return [bay.uuid for bay in bays if bay.status in states.USABLE and bay.baymodel["coe"] == _COE]
-
-
 def _unknown(row: Row) -> Row:
     """A row nobody vouches for. It belongs to no session any more, so this stays here."""
     row.status = UNKNOWN
     return row
-
-
-def _check_bay(bay: models.Bay, noun: str) -> None:
-    coe = bay.baymodel["coe"]
-    if coe != _COE:
-        raise Invalid(f"Cannot fulfill request with a {coe} bay, expecting a {_COE} bay.")
-    if bay.status not in states.USABLE:
-        raise Conflict(
-            f"Bay {bay.name or bay.uuid} has the status {bay.status}: a {noun} can be created when it is "
-            f"{states.BayStatus.CREATE_COMPLETE} or {states.BayStatus.UPDATE_COMPLETE}."
-        )
 
 
 class PodFields(WorkloadFields):
