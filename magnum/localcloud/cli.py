@@ -16,7 +16,7 @@ from magnum.localcloud.cloud import LocalCloud
 from magnum.localcloud.paths import DEFAULT_NAME, CloudPaths, cache_root, state_root
 from magnum.localcloud.preflight import PreflightError
 from magnum.localcloud.processes import ServiceError, tail
-from magnum.localcloud.settings import BUSES, Settings
+from magnum.localcloud.settings import BUSES, DATABASES, Settings, Wish
 from magnum.localcloud.steps import Steps
 
 _DESCRIPTION = """\
@@ -29,6 +29,7 @@ Every command may be given again, and goes on where an earlier one ended. What i
 in {state_root()}/NAME (MAGNUM_LOCAL_STATE).
 """
 _INTERRUPTED = 130
+_MOST_PROCESSES = 16
 _NOT_RUNNING = 3
 
 
@@ -92,6 +93,17 @@ def _parser() -> argparse.ArgumentParser:
         choices=BUSES,
         help="memory: API and conductor in one process; rabbit: apart, on a RabbitMQ (default: as before, else memory)",
     )
+    up.add_argument(
+        "--database",
+        choices=DATABASES,
+        help="where Magnum keeps its bays (default: as the cloud was made, else sqlite)",
+    )
+    up.add_argument(
+        "--conductors", type=_count, metavar="N", help="conductors beside each other; needs --bus rabbit (default: 1)"
+    )
+    up.add_argument(
+        "--api-workers", type=_count, metavar="N", help="processes of the API; needs --bus rabbit (default: 1)"
+    )
     add("check", _check, "say what keeps this machine from running the cloud, and change nothing")
     add("status", _status, "show which services run, where they are reached and where they log")
     logs = add("logs", _logs, "show the end of the logs")
@@ -103,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("--cache", action="store_true", help="remove what is kept for other clouds, too")
     add("demo", demo.command, "show the main job: a Kubernetes cluster is built, and pods run in it")
     return parser
+
+
+def _count(text: str) -> int:
+    """A number of processes."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST_PROCESSES}")
+    return int(text)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -121,14 +140,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     paths = CloudPaths.named(options.name)
-    LocalCloud(paths, settings.settle(paths, options.port_offset, None)).check()
+    LocalCloud(paths, settings.settle(paths, Wish(options.port_offset))).check()
     print("This machine can run the cloud.")
     return 0
 
 
 def _up(options: argparse.Namespace) -> int:
     paths = CloudPaths.named(options.name)
-    cloud = LocalCloud(paths, settings.settle(paths, options.port_offset, options.bus))
+    wish = Wish(options.port_offset, options.bus, options.database, options.conductors, options.api_workers)
+    cloud = LocalCloud(paths, settings.settle(paths, wish))
     begun = time.monotonic()
     cloud.check()
     with Steps(sys.stderr) as steps, _alone(steps):

@@ -29,6 +29,7 @@ from magnum.localcloud import (
     memory,
     node_image,
     packages,
+    postgresql,
     preflight,
     processes,
     rabbit,
@@ -46,19 +47,20 @@ from magnum.localcloud.keystone_service import Keystone
 from magnum.localcloud.magnum_services import Magnum
 from magnum.localcloud.mariadb import MariaDB
 from magnum.localcloud.paths import CloudPaths, Ports, cache_root, state_root
+from magnum.localcloud.postgresql import PostgreSQL
 from magnum.localcloud.processes import ServiceError
 from magnum.localcloud.rabbit import Rabbit
 from magnum.localcloud.settings import Settings
 from magnum.localcloud.steps import Steps
 
 _RABBIT = (rabbit.NAME, rabbit.EPMD)
-# In the order in which they are ended: who depends on others first.
-SERVICES = (
-    *magnum_services.NAMES,
+# What Magnum stands on, in the order in which they are ended: who depends on others first.
+_BELOW_MAGNUM = (
     heat_service.NAME,
     keystone_service.NAME,
     *_RABBIT,
     memcached.NAME,
+    postgresql.NAME,
     mariadb.NAME,
 )
 # Keys, databases and what logs tell: what stands in them is readable for many programs that write it.
@@ -66,6 +68,9 @@ _PRIVATE_FOLDERS = ("heat", "keystone", "kubeconfig", "logs", "magnum", "mariadb
 _STOP_SECONDS = 20.0
 _TOOLS = ("curl",)
 _USUAL_GATEWAY = "172.17.0.1"
+_MAGNUM = "magnum"
+_CHARSET = "utf8mb4"
+_DATABASE_PASSWORD = "magnum_database_password"  # noqa: S105 - the name of a secret
 _DEMO_PASSWORD = "demo_password"  # noqa: S105 - the name of a secret
 
 
@@ -152,9 +157,14 @@ class LocalCloud:
 
     def status(self) -> list[ServiceState]:
         """Each service that this cloud consists of, in the order in which they come up."""
-        on_rabbit = self.settings.bus == "rabbit"
-        absent = {magnum_services.EMBEDDED} if on_rabbit else {magnum_services.API, magnum_services.CONDUCTOR, *_RABBIT}
-        names = [name for name in reversed(SERVICES) if name not in absent]
+        if self.settings.bus == "rabbit":
+            magnum = [*magnum_services.conductor_names(self.settings.conductors), magnum_services.API]
+            absent: set[str] = set()
+        else:
+            magnum, absent = [magnum_services.EMBEDDED], {*_RABBIT}
+        if self.settings.database != "postgresql":
+            absent.add(postgresql.NAME)
+        names = [*(name for name in reversed(_BELOW_MAGNUM) if name not in absent), *magnum]
         found = {name: processes.running(self.paths.pid_file(name)) for name in names}
         return [
             ServiceState(name=name, pid=process.pid if process else None, log=self.paths.log(name))
@@ -175,7 +185,7 @@ class LocalCloud:
     def times_of_bay(self, name: str, uuid: str) -> BayTimes | None:
         """How long a bay took to be made; None where that is no longer told."""
         stack = f"{name}-{uuid.replace('-', '')[:12]}"
-        database = self.paths.root / "magnum" / "magnum.sqlite"
+        database = self._magnum(engine.ensure(), Secrets(self.paths.secrets)).connection
         return bay_times.of_bay(database, self.paths.log(heat_service.NAME), uuid, stack)
 
     def memory(self) -> int:
@@ -198,6 +208,8 @@ class LocalCloud:
         wanted.update(node_image.PACKAGES)
         if self.settings.bus == "rabbit":
             wanted.update(rabbit.PACKAGES)
+        if self.settings.database == "postgresql":
+            wanted.update(postgresql.PACKAGES)
         missing = packages.missing(wanted)
         if missing:
             with steps.step("Debian packages") as step:
@@ -253,15 +265,41 @@ class LocalCloud:
         if self.settings.bus == "rabbit":
             with steps.step("RabbitMQ"):
                 Rabbit(self.paths, self.ports, secrets).start()
+        self._make_database(secrets, steps)
         with steps.step("Magnum"):
             self._magnum(docker, secrets).start()
         if self.settings.bus != "rabbit":
             for name in _RABBIT:
                 processes.stop(self.paths.pid_file(name), _STOP_SECONDS)
 
+    def _make_database(self, secrets: Secrets, steps: Steps) -> None:
+        if self.settings.database == "postgresql":
+            with steps.step("PostgreSQL"):
+                server = PostgreSQL(self.paths)
+                server.start()
+                server.ensure_database(_MAGNUM)
+        elif self.settings.database == "mariadb":
+            MariaDB(self.paths, self.ports).ensure_database(_MAGNUM, secrets.get(_DATABASE_PASSWORD), _CHARSET)
+
+    def _database_url(self, secrets: Secrets) -> str | None:
+        if self.settings.database == "postgresql":
+            return PostgreSQL(self.paths).url(_MAGNUM)
+        if self.settings.database == "mariadb":
+            return MariaDB(self.paths, self.ports).url(_MAGNUM, secrets.get(_DATABASE_PASSWORD), _CHARSET)
+        return None
+
     def _magnum(self, docker: Engine, secrets: Secrets) -> Magnum:
-        bus = Rabbit(self.paths, self.ports, secrets).transport_url if self.settings.bus == "rabbit" else None
-        return Magnum(self.paths, self.ports, docker.gateway, self._keystone_url(docker), secrets, bus)
+        return Magnum(
+            self.paths,
+            self.ports,
+            docker.gateway,
+            self._keystone_url(docker),
+            secrets,
+            Rabbit(self.paths, self.ports, secrets).transport_url if self.settings.bus == "rabbit" else None,
+            self._database_url(secrets),
+            self.settings.conductors,
+            self.settings.api_workers,
+        )
 
     def _keystone_url(self, docker: Engine) -> str:
         return f"http://{docker.gateway}:{self.ports.keystone}/v3"
@@ -276,7 +314,7 @@ class LocalCloud:
         write_atomically(self.paths.description, json.dumps(description, indent=2) + "\n")
 
     def _stop_services(self, steps: Steps) -> None:
-        for name in SERVICES:
+        for name in (*magnum_services.present(self.paths), *_BELOW_MAGNUM):
             if processes.members(self.paths.pid_file(name)):
                 with steps.step(f"Stop {name}"):
                     processes.stop(self.paths.pid_file(name), _STOP_SECONDS)

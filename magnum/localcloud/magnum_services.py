@@ -1,8 +1,8 @@
-"""Magnum itself in the local cloud: its configuration, its schema, and its one or two processes."""
+"""Magnum itself in the local cloud: its configuration, its schema, and its processes."""
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -16,7 +16,6 @@ from magnum.localcloud.processes import Service, ServiceError
 API = "magnum-api"
 CONDUCTOR = "magnum-conductor"
 EMBEDDED = "magnum-embedded"
-NAMES = (EMBEDDED, API, CONDUCTOR)
 PASSWORD = "magnum_password"  # noqa: S105 - the name of a secret
 _SOURCES = ("api", "certificates", "clients", "cmd", "coe", "common", "conductor", "conf", "db", "drivers", "policies")
 _MIGRATION_SECONDS = 300
@@ -34,7 +33,10 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Magnum:
-    """Magnum of one cloud. With a ``transport_url`` API and conductor run apart, without in one process."""
+    """Magnum of one cloud. With a ``transport_url`` API and conductors run apart, without in one process.
+
+    :param database_url: where its rows are; a file of its own where not given
+    """
 
     paths: CloudPaths
     ports: Ports
@@ -42,6 +44,9 @@ class Magnum:
     keystone_url: str
     secrets: Secrets
     transport_url: str | None = None
+    database_url: str | None = None
+    conductors: int = 1
+    api_workers: int = 1
 
     @property
     def endpoint(self) -> str:
@@ -65,7 +70,7 @@ class Magnum:
         write_private(self.configuration, text)
         services = self._services(digest_of_text(text, str(SOURCE_ROOT), _digest_of_magnum()))
         current = {service.name for service in services if _is_current(service)}
-        for name in NAMES:
+        for name in present(self.paths):
             if name not in current:
                 processes.stop(self.paths.pid_file(name))
         if len(current) < len(services):
@@ -79,16 +84,36 @@ class Magnum:
         return any(started)
 
     @property
-    def _database(self) -> Path:
+    def connection(self) -> str:
+        """Where its rows are, as SQLAlchemy writes it."""
+        return self.database_url or f"sqlite:///{self._sqlite}"
+
+    @property
+    def _sqlite(self) -> Path:
         return self._root / "magnum.sqlite"
 
     def _services(self, fingerprint: str) -> list[Service]:
         if self.transport_url is None:
             return [self._service(EMBEDDED, fingerprint, serves_http=True)]
-        return [
-            self._service(CONDUCTOR, fingerprint, serves_http=False),
-            self._service(API, fingerprint, serves_http=True),
-        ]
+        conductors = [self._conductor(name, fingerprint) for name in conductor_names(self.conductors)]
+        return [*conductors, self._service(API, fingerprint, serves_http=True)]
+
+    def _conductor(self, name: str, fingerprint: str) -> Service:
+        """Each is known by a name of its own, as on hosts of their own."""
+        own = self._root / f"{name}.conf"
+        write_private(own, ini.render({"DEFAULT": {"host": f"{self._host}-{name}"}}))
+        service = self._service(CONDUCTOR, fingerprint, serves_http=False)
+        return replace(
+            service,
+            name=name,
+            argv=(*service.argv, f"--config-file={own}"),
+            log=self.paths.log(name),
+            pid_file=self.paths.pid_file(name),
+        )
+
+    @property
+    def _host(self) -> str:
+        return f"magnum-local-{self.paths.name}"
 
     def _service(self, name: str, fingerprint: str, *, serves_http: bool) -> Service:
         return Service(
@@ -111,7 +136,8 @@ class Magnum:
         )
         if result.returncode != 0:
             raise ServiceError(f"magnum-db-manage upgrade failed: {(result.stderr or result.stdout)[-1500:]}")
-        self._database.chmod(0o600)
+        if self.database_url is None:
+            self._sqlite.chmod(0o600)
 
     def _configuration_text(self) -> str:
         magnum_user: dict[str, ini.Value] = {
@@ -126,18 +152,18 @@ class Magnum:
         return ini.render(
             {
                 "DEFAULT": {
-                    "host": f"magnum-local-{self.paths.name}",
+                    "host": self._host,
                     "transport_url": self.transport_url or _IN_MEMORY,
                 },
                 "api": {
                     "host": self.gateway,
                     "port": self.ports.magnum,
-                    "workers": 1,
+                    "workers": self.api_workers,
                     "api_paste_config": str(SOURCE_ROOT / "etc" / "magnum" / "api-paste.ini"),
                 },
                 "baymodel": {"kubernetes_default_network_driver": "bridge"},
                 "certificates": {"encryption_key": self.secrets.get_made_by("certificates_key", _new_fernet_key)},
-                "database": {"connection": f"sqlite:///{self._database}"},
+                "database": {"connection": self.connection},
                 "heat_client": {"region_name": REGION},
                 "keystone_auth": magnum_user,
                 "kubernetes": {"default_labels": ",".join(f"{name}:{value}" for name, value in _LABELS.items())},
@@ -147,9 +173,20 @@ class Magnum:
                     "memcached_servers": memcached.address(self.ports),
                     "service_token_roles_required": True,
                 },
+                "oslo_messaging_rabbit": {"rabbit_quorum_queue": True},
                 "trust": {"trustee_domain_name": identity.MAGNUM_DOMAIN},
             }
         )
+
+
+def conductor_names(count: int) -> list[str]:
+    """The names of so many conductors."""
+    return [CONDUCTOR, *(f"{CONDUCTOR}-{number}" for number in range(2, count + 1))]
+
+
+def present(paths: CloudPaths) -> list[str]:
+    """Every process of Magnum that was started and not stopped, the API first."""
+    return sorted(path.stem for path in paths.run.glob("magnum-*.pid"))
 
 
 def _command(name: str) -> str:

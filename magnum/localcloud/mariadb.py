@@ -55,18 +55,18 @@ class MariaDB:
             )
         )
 
-    def ensure_database(self, name: str, password: str) -> None:
+    def ensure_database(self, name: str, password: str, charset: str = "utf8") -> None:
         """Have a database and a user of that name who may use it, and nothing else."""
         self._execute(
-            f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8;"
+            f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET {charset};"
             f"CREATE USER IF NOT EXISTS '{name}'@'localhost' IDENTIFIED BY '{password}';"
             f"CREATE USER IF NOT EXISTS '{name}'@'127.0.0.1' IDENTIFIED BY '{password}';"
             f"GRANT ALL ON `{name}`.* TO '{name}'@'localhost';"
             f"GRANT ALL ON `{name}`.* TO '{name}'@'127.0.0.1';"
         )
 
-    def url(self, name: str, password: str) -> str:
-        return f"mysql+pymysql://{name}:{password}@localhost/{name}?unix_socket={self._socket}&charset=utf8"
+    def url(self, name: str, password: str, charset: str = "utf8") -> str:
+        return f"mysql+pymysql://{name}:{password}@localhost/{name}?unix_socket={self._socket}&charset={charset}"
 
     def _make_data(self) -> None:
         if self._data.exists():

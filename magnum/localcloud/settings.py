@@ -1,18 +1,33 @@
 """With which options a cloud was brought up. Later commands, and later `up`s without options, go by them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 from magnum.localcloud.files import read_json, write_atomically
 from magnum.localcloud.paths import CloudPaths
 
 BUSES = ("memory", "rabbit")
+DATABASES = ("sqlite", "postgresql", "mariadb")
 
 
 @dataclass(frozen=True)
 class Settings:
     port_offset: int = 0
     bus: str = "memory"
+    database: str = "sqlite"
+    conductors: int = 1
+    api_workers: int = 1
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The options that were given; None for those that were not."""
+
+    port_offset: int | None = None
+    bus: str | None = None
+    database: str | None = None
+    conductors: int | None = None
+    api_workers: int | None = None
 
 
 class SettingsError(ValueError):
@@ -24,23 +39,35 @@ def stored(paths: CloudPaths) -> Settings | None:
     content = read_json(paths.settings)
     if not content:
         return None
-    return Settings(port_offset=int(content["port_offset"]), bus=str(content["bus"]))
+    return Settings(**{field.name: content[field.name] for field in fields(Settings) if field.name in content})
 
 
-def settle(paths: CloudPaths, port_offset: int | None, bus: str | None) -> Settings:
+def settle(paths: CloudPaths, wish: Wish) -> Settings:
     """The options to bring the cloud up with: those given, else those it has, else the defaults."""
     existing = stored(paths)
-    before = existing or Settings()
-    wanted = Settings(
-        port_offset=before.port_offset if port_offset is None else port_offset,
-        bus=bus or before.bus,
-    )
-    if existing is not None and wanted.port_offset != existing.port_offset:
+    given = {name: value for name, value in asdict(wish).items() if value is not None}
+    wanted = replace(existing or Settings(), **given)
+    if existing is not None:
+        _refuse_what_cannot_change(paths, existing, wanted)
+    if wanted.bus == "memory" and (wanted.conductors, wanted.api_workers) != (1, 1):
         raise SettingsError(
-            f"The cloud {paths.name!r} uses --port-offset {existing.port_offset}, and its catalog and bays hold these "
-            f"ports. To move it: magnum-local reset --name {paths.name}; or give the other one a --name of its own."
+            f"{wanted.conductors} conductors and {wanted.api_workers} API workers need a bus between them: add "
+            "--bus rabbit. Without one, API and conductor are one process."
         )
     return wanted
+
+
+def _refuse_what_cannot_change(paths: CloudPaths, existing: Settings, wanted: Settings) -> None:
+    way_out = f"magnum-local reset --name {paths.name}; or give the other one a --name of its own."
+    if wanted.port_offset != existing.port_offset:
+        raise SettingsError(
+            f"The cloud {paths.name!r} uses --port-offset {existing.port_offset}, and its catalog and bays hold these "
+            f"ports. To move it: {way_out}"
+        )
+    if wanted.database != existing.database:
+        raise SettingsError(
+            f"The cloud {paths.name!r} keeps its bays in --database {existing.database}. To use another: {way_out}"
+        )
 
 
 def store(paths: CloudPaths, settings: Settings) -> None:

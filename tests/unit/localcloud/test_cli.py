@@ -109,6 +109,21 @@ def test_status_knows_the_services_of_each_bus(bus: str) -> None:
     assert (apart <= names, "magnum-embedded" in names) == (bus == "rabbit", bus == "memory")
 
 
+def test_status_knows_every_conductor_and_the_database() -> None:
+    settings = Settings(bus="rabbit", database="postgresql", conductors=2)
+    names = {state.name for state in LocalCloud(CloudPaths.named("demo"), settings).status()}
+    assert {"magnum-conductor", "magnum-conductor-2", "postgresql"} <= names
+    assert "postgresql" not in {state.name for state in LocalCloud(CloudPaths.named("demo"), Settings()).status()}
+
+
+@pytest.mark.parametrize("count", ["0", "17", "two", "-1"])
+def test_a_number_of_processes_that_cannot_be(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["up", "--conductors", count])
+    assert ended.value.code == 2
+    assert "from 1 to 16" in capsys.readouterr().err
+
+
 def test_logs_shows_the_end_of_those_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     paths = CloudPaths.named("demo")
     paths.logs.mkdir(parents=True)

@@ -48,15 +48,15 @@ def heat_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_time_of_a_bay_and_magnum_s_own_part(database: Path, heat_log: Path) -> None:
-    times = bay_times.of_bay(database, heat_log, "u", "k8s-0123456789ab")
+    times = bay_times.of_bay(f"sqlite:///{database}", heat_log, "u", "k8s-0123456789ab")
     assert times is not None
     assert times.total == pytest.approx(30.8)
     assert times.added == pytest.approx(1.3)
 
 
 def test_what_is_no_longer_told_is_not_made_up(database: Path, heat_log: Path) -> None:
-    assert bay_times.of_bay(database, heat_log, "unknown", "k8s-0123456789ab") is None
-    assert bay_times.of_bay(database, heat_log, "u", "k8s-ffffffffffff") is None
+    assert bay_times.of_bay(f"sqlite:///{database}", heat_log, "unknown", "k8s-0123456789ab") is None
+    assert bay_times.of_bay(f"sqlite:///{database}", heat_log, "u", "k8s-ffffffffffff") is None
 
 
 def test_a_figure_over_its_bound_says_so() -> None:

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,16 +62,37 @@ def test_the_configuration_is_private(tmp_path: Path, started: Started) -> None:
     assert stat.S_IMODE(magnum.configuration.stat().st_mode) == 0o600
 
 
+def _was_started(folder: Path, *names: str) -> None:
+    (folder / "run").mkdir(exist_ok=True)
+    for name in names:
+        (folder / "run" / f"{name}.pid").touch()
+
+
 def test_in_one_process_unless_there_is_a_bus(tmp_path: Path, started: Started) -> None:
+    _was_started(tmp_path, "magnum-api", "magnum-conductor", "magnum-conductor-2", "heat")
     _magnum(tmp_path).start()
     assert [service.name for service in started.services] == ["magnum-embedded"]
-    assert {"magnum-api", "magnum-conductor"} <= set(started.stopped)
+    assert started.stopped == ["magnum-api", "magnum-conductor", "magnum-conductor-2"]
 
 
 def test_apart_on_a_bus(tmp_path: Path, started: Started) -> None:
+    _was_started(tmp_path, "magnum-embedded")
     _magnum(tmp_path, "rabbit://magnum:x@127.0.0.1:45672/").start()
     assert [service.name for service in started.services] == ["magnum-conductor", "magnum-api"]
     assert "magnum-embedded" in started.stopped
+
+
+def test_several_of_each_have_names_of_their_own(tmp_path: Path, started: Started) -> None:
+    one = _magnum(tmp_path, "rabbit://magnum:x@127.0.0.1:45672/")
+    magnum = replace(one, conductors=3, api_workers=2, database_url="postgresql+psycopg2://postgres@/magnum?host=/x")
+    magnum.start()
+    names = [service.name for service in started.services]
+    assert names == ["magnum-conductor", "magnum-conductor-2", "magnum-conductor-3", "magnum-api"]
+    files = [argument.partition("=")[2] for argument in started.services[1].argv if "config-file" in argument]
+    conf = load([], files)
+    assert (conf.host, conf.api.workers) == ("magnum-local-test-magnum-conductor-2", 2)
+    assert conf.database.connection == "postgresql+psycopg2://postgres@/magnum?host=/x"
+    CONF.reset()
 
 
 def test_who_ends_right_after_the_start_is_noticed(

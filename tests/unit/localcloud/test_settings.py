@@ -6,7 +6,7 @@ import pytest
 
 from magnum.localcloud import settings
 from magnum.localcloud.paths import CloudPaths, Ports
-from magnum.localcloud.settings import Settings, SettingsError
+from magnum.localcloud.settings import Settings, SettingsError, Wish
 
 
 @pytest.fixture
@@ -16,19 +16,38 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudPaths:
 
 
 def test_a_new_cloud_gets_the_defaults(paths: CloudPaths) -> None:
-    assert settings.settle(paths, None, None) == Settings(port_offset=0, bus="memory")
+    assert settings.settle(paths, Wish()) == Settings(port_offset=0, bus="memory")
 
 
 def test_what_is_not_said_stays_as_it_was(paths: CloudPaths) -> None:
     settings.store(paths, Settings(port_offset=20000, bus="rabbit"))
-    assert settings.settle(paths, None, None) == Settings(port_offset=20000, bus="rabbit")
-    assert settings.settle(paths, 20000, "memory") == Settings(port_offset=20000, bus="memory")
+    assert settings.settle(paths, Wish()) == Settings(port_offset=20000, bus="rabbit")
+    assert settings.settle(paths, Wish(20000, "memory")) == Settings(port_offset=20000, bus="memory")
 
 
 def test_a_cloud_cannot_move_to_other_ports(paths: CloudPaths) -> None:
     settings.store(paths, Settings(port_offset=20000))
     with pytest.raises(SettingsError, match=r"--port-offset 20000.*magnum-local reset --name test"):
-        settings.settle(paths, 1000, None)
+        settings.settle(paths, Wish(1000))
+
+
+def test_a_cloud_cannot_change_where_its_bays_are_kept(paths: CloudPaths) -> None:
+    settings.store(paths, Settings(database="postgresql"))
+    assert settings.settle(paths, Wish(database="postgresql")).database == "postgresql"
+    with pytest.raises(SettingsError, match=r"--database postgresql.*magnum-local reset --name test"):
+        settings.settle(paths, Wish(database="mariadb"))
+
+
+def test_several_processes_need_a_bus(paths: CloudPaths) -> None:
+    assert settings.settle(paths, Wish(bus="rabbit", conductors=3, api_workers=2)).conductors == 3
+    with pytest.raises(SettingsError, match="add --bus rabbit"):
+        settings.settle(paths, Wish(conductors=3))
+
+
+def test_a_cloud_of_before_has_the_defaults_for_what_is_new(paths: CloudPaths) -> None:
+    paths.root.mkdir(parents=True)
+    paths.settings.write_text('{"port_offset": 20000, "bus": "rabbit"}')
+    assert settings.stored(paths) == Settings(port_offset=20000, bus="rabbit", database="sqlite", conductors=1)
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "../etc", "a b", "1st", "-x", "a" * 32])
