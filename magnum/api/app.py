@@ -18,7 +18,6 @@ from magnum.api.errors import WSGIApplication
 from magnum.api.routes import RouteTable, all_routes, decoded_path
 from magnum.certificates.authority import Authority
 from magnum.clients.keystone import Keystone
-from magnum.clients.nova import KeyPairs
 from magnum.common import rpc
 from magnum.db.session import Database
 from magnum.drivers.base import load_drivers
@@ -91,7 +90,7 @@ def make_services(conf: cfg.ConfigOpts, bus: Any = None) -> Services:
         conductor=rpc.ConductorClient(conf, bus or rpc.transport(conf)),
         enforcer=enforcer,
         authority=Authority(conf),
-        key_pairs=KeyPairs(conf, Keystone(conf)),
+        keystone=Keystone(conf),
         drivers=load_drivers(),
     )
 

@@ -18,7 +18,7 @@ from magnum.api.shapes import Parameter, read_query
 from magnum.api.versions import OLDEST, VERSION, Feature, Version
 from magnum.certificates.authority import Authority
 from magnum.certificates.bootstrap import BootstrapIdentity
-from magnum.clients.nova import KeyPairs
+from magnum.clients.keystone import Keystone
 from magnum.common.context import RequestContext
 from magnum.common.exception import Forbidden, Invalid
 from magnum.common.rpc import ConductorClient
@@ -41,7 +41,7 @@ class Services:
     conductor: ConductorClient
     enforcer: policy.Enforcer
     authority: Authority
-    key_pairs: KeyPairs
+    keystone: Keystone
     drivers: Sequence[BayDriver]
 
 

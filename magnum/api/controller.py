@@ -110,25 +110,20 @@ class ResourceController(Generic[Row]):
 
     def checked(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         values: dict[str, Any],
         problems: Sequence[str],
         row: Row | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """The columns of an object with these values.
+        """The columns of an object with these values; fields that are wrong by type are absent from them.
 
         :param problems: what is already known to be wrong with them
         :param row: the object as it is, where it is not a new one
         :raises Invalid: with all that is wrong
         """
-        found = [*problems, *self.problems(call, values)]
-        if found:
-            raise Invalid(found)
+        if problems:
+            raise Invalid(problems)
         return values
-
-    def problems(self, call: Call, values: Fields) -> Sequence[str]:  # noqa: ARG002
-        """What is wrong with values that are each of their type; fields that are wrong by type are absent."""
-        return ()
 
     def store(self, call: Call, values: dict[str, Any]) -> Row:
         """Store a new object. One that asks for the uuid of another tenant's gets a new uuid."""

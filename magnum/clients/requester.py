@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from keystoneauth1 import exceptions as ka
 from oslo_config import cfg
 
 from magnum.clients.errors import Permanent, Transient, translated
@@ -49,18 +50,25 @@ class Requester:
         return _object(service, answer)
 
     def _base(self, service: str, options: Any) -> str:
-        url = self._session.get_endpoint(
-            auth=self._auth,
-            service_type=service,
-            interface=options.endpoint_type,
-            region_name=options.region_name,
-            skip_discovery=True,
-        )
+        url = self._endpoint(service, options)
         if not url:
             where = f" in region {options.region_name}" if options.region_name else ""
             raise Permanent(f"The catalog has no {options.endpoint_type} of the {service} service{where}.")
         version = _VERSIONS.get(service)
-        return _VERSION.sub("", url.rstrip("/")) + version if version else str(url).rstrip("/")
+        return _VERSION.sub("", url.rstrip("/")) + version if version else url.rstrip("/")
+
+    def _endpoint(self, service: str, options: Any) -> str | None:
+        try:
+            url: str | None = self._session.get_endpoint(
+                auth=self._auth,
+                service_type=service,
+                interface=options.endpoint_type,
+                region_name=options.region_name,
+                skip_discovery=True,
+            )
+        except ka.CatalogException:
+            return None
+        return url
 
 
 def members(service: str, document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -75,15 +75,22 @@ class Progress:
 
 
 def accept_create(
-    session: Session, context: RequestContext, bay: models.Bay, arguments: Mapping[str, Any], timeout: timedelta | None
+    session: Session,
+    context: RequestContext,
+    bay: models.Bay,
+    arguments: Mapping[str, Any],
+    timeout: timedelta | None,
+    notes: Sequence[str] = (),
 ) -> models.Bay:
     """Store a new bay and queue its creation.
 
     :param timeout: until the operation has failed whatever else happens; None for no limit
+    :param notes: what else its story begins with, a sentence each
     """
     bay.status = states.IN_PROGRESS[Verb.CREATE]
     resources.add(session, context, bay)
     _queue(session, context, bay.uuid, Verb.CREATE, arguments, timeout)
+    session.add_all(_accepted(context, bay.uuid, Verb.CREATE, note) for note in notes)
     return bay
 
 
@@ -303,14 +310,16 @@ def _queue(
             deadline=now + timeout if timeout else None,
         )
     )
-    session.add(
-        models.BayEvent(
-            bay_uuid=bay_uuid,
-            project_id=context.project_id,
-            verb=verb,
-            text=f"{str(verb).capitalize()} was accepted.",
-            request_id=context.request_id,
-        )
+    session.add(_accepted(context, bay_uuid, verb, f"{str(verb).capitalize()} was accepted."))
+
+
+def _accepted(context: RequestContext, bay_uuid: str, verb: Verb, text: str) -> models.BayEvent:
+    return models.BayEvent(
+        bay_uuid=bay_uuid,
+        project_id=context.project_id,
+        verb=verb,
+        text=_shortened(text),
+        request_id=context.request_id,
     )
 
 

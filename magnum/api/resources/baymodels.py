@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from magnum.api import cloud
 from magnum.api.call import Call, Services
 from magnum.api.controller import Fields, ResourceController
 from magnum.api.fields import Dated, Field, Use
@@ -63,19 +64,14 @@ class BayModels(ResourceController[models.BayModel]):
     ) -> dict[str, Any]:
         if values.get("coe") == "kubernetes" and not values.get("network_driver"):
             values = {**values, "network_driver": call.services.conf.baymodel.kubernetes_default_network_driver}
-        return super().checked(call, values, problems, row)
-
-    def problems(self, call: Call, values: Fields) -> Sequence[str]:
-        if "coe" not in values or "server_type" not in values:
-            return ()
-        try:
-            driver = driver_of(call.services, values)
-        except Invalid as error:
-            return error.problems
-        return [
-            *driver.validate(values, for_bay=False),
-            *_not_allowed(call.services, driver, values.get("network_driver")),
-        ]
+        new = [name for name, value in values.items() if row is None or value != getattr(row, name)]
+        said = cloud.check(call, values, new)
+        same_image = row is not None and "image_id" not in new
+        values = {**values, "cluster_distro": row.cluster_distro if row and same_image else said.cluster_distro}
+        found = [*problems, *said.problems.values()]
+        if "coe" in values and "server_type" in values:
+            found += driver_problems(call.services, values, said, for_bay=False)
+        return super().checked(call, values, found, row)
 
     def store(self, call: Call, values: dict[str, Any]) -> models.BayModel:
         if values["public"]:
@@ -96,14 +92,24 @@ class BayModels(ResourceController[models.BayModel]):
             resources.remove(session, call.context, self.model, row.uuid)
 
 
-def driver_of(services: Services, baymodel: Mapping[str, Any]) -> BayDriver:
-    """The driver of bays of this baymodel.
+def driver_problems(
+    services: Services, baymodel: Mapping[str, Any], said: cloud.Findings, *, for_bay: bool
+) -> list[str]:
+    """What keeps the driver from building bays of this baymodel, or that there is none.
 
-    :raises Invalid: there is none
+    :param said: what the cloud says of it; for the right image there may be a driver
+    :param for_bay: one is to be built now
     """
-    return find_driver(
-        baymodel["server_type"], baymodel.get("cluster_distro"), baymodel["coe"], drivers=services.drivers
-    )
+    server_type, coe = baymodel["server_type"], baymodel["coe"]
+    try:
+        driver = find_driver(server_type, baymodel["cluster_distro"], coe, drivers=services.drivers)
+    except Invalid as error:
+        some = any((each.server_type, each.coe) == (server_type, coe) for each in services.drivers)
+        return [] if some and "image_id" in said.problems else error.problems
+    return [
+        *driver.validate(baymodel, for_bay=for_bay),
+        *_not_allowed(services, driver, baymodel.get("network_driver")),
+    ]
 
 
 def _refuse_if_in_use(session: Any, row: models.BayModel) -> None:

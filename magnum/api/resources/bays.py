@@ -1,6 +1,6 @@
 """Bays: clusters. A change is accepted here, in one transaction, and carried out by a conductor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +10,11 @@ from magnum.api import cloud, paging, patch, views
 from magnum.api.call import Answer, Call
 from magnum.api.controller import ResourceController
 from magnum.api.fields import Dated, Field, Use, fields_of, read
-from magnum.api.resources.baymodels import BayModelFields, driver_of
+from magnum.api.resources.baymodels import BayModelFields, driver_problems
 from magnum.api.shapes import Listing, Object, Parameter, Reply
 from magnum.api.types import Choice, HttpUrl, Name, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
 from magnum.api.versions import Feature
-from magnum.common.exception import Conflict, Invalid, NotFound
+from magnum.common.exception import Conflict, Invalid, NotFound, Problem
 from magnum.common.idents import is_uuid, new_uuid
 from magnum.common.states import BayStatus, Verb
 from magnum.db import models, operations, resources
@@ -108,21 +108,20 @@ class Bays(ResourceController[models.Bay]):
     def changed(self, call: Call, row: models.Bay) -> Answer:
         return Answer({"uuid": row.uuid}, 202) if call.has(Feature.ASYNC_BAYS) else super().changed(call, row)
 
+    def checked(
+        self, call: Call, values: dict[str, Any], problems: Sequence[str], row: models.Bay | None = None
+    ) -> dict[str, Any]:
+        found = list(problems)
+        made_of = _made_of(call, values["baymodel_id"], found) if "baymodel_id" in values else {}
+        return super().checked(call, values | made_of, found, row)
+
     def store(self, call: Call, values: dict[str, Any]) -> models.Bay:
-        baymodel = _snapshot(_find_baymodel(call, values["baymodel_id"]))
-        problems = driver_of(call.services, baymodel).validate(baymodel)
-        if problems:
-            raise Invalid(problems)
         if values.get("bay_create_timeout") is None:
             values["bay_create_timeout"] = call.services.conf.bay.create_timeout
-        bay = models.Bay(
-            **values | {"baymodel_id": baymodel["uuid"]},
-            uuid=new_uuid(),
-            baymodel=baymodel,
-            ssh_authorized_keys=cloud.public_keys(call, baymodel["keypair_id"]),
-        )
+        bay = models.Bay(**values, uuid=new_uuid())
+        notes = cloud.unchecked(call, bay.baymodel)
         with call.services.database.writer() as session:
-            operations.accept_create(session, call.context, bay, {}, _limit(bay))
+            operations.accept_create(session, call.context, bay, {}, _limit(bay), notes)
         call.services.conductor.operation_queued(call.context, bay.uuid)
         return bay
 
@@ -183,18 +182,25 @@ def _means_change(row: models.Bay, document: Any) -> bool:
     return named and row.status in (BayStatus.UPDATE_FAILED, BayStatus.UPDATE_IN_PROGRESS)
 
 
-def _find_baymodel(call: Call, ident: str) -> models.BayModel:
-    with call.services.database.reader() as session:
-        try:
-            return resources.find(session, call.context, models.BayModel, ident)
-        except NotFound as error:
-            raise Invalid(f"baymodel_id: {error.message} Name a baymodel by its uuid or name.") from error
-        except Conflict as error:
-            raise Conflict(f"baymodel_id: {error.message}") from error
+def _made_of(call: Call, ident: str, problems: list[str]) -> dict[str, Any]:
+    """The columns of a bay that come from its baymodel, and from the cloud's things that this names.
 
-
-def _snapshot(row: models.BayModel) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _SNAPSHOT}
+    :param problems: gets a sentence for all that keeps a bay from being made of it
+    """
+    try:
+        with call.services.database.reader() as session:
+            row = resources.find(session, call.context, models.BayModel, ident)
+    except NotFound as error:
+        problems.append(f"baymodel_id: {error.message} Name a baymodel by its uuid or name.")
+        return {}
+    except Conflict as error:
+        problems.append(Problem(f"baymodel_id: {error.message}", error.code))
+        return {}
+    baymodel = {name: getattr(row, name) for name in _SNAPSHOT}
+    said = cloud.check(call, baymodel)
+    baymodel["cluster_distro"] = said.cluster_distro or baymodel["cluster_distro"]
+    problems += [*said.problems.values(), *driver_problems(call.services, baymodel, said, for_bay=True)]
+    return {"baymodel_id": row.uuid, "baymodel": baymodel, "ssh_authorized_keys": said.public_keys}
 
 
 def _limit(bay: models.Bay) -> timedelta | None:
