@@ -1,14 +1,16 @@
 """JSON Patch as the clients send it: a list of {op, path, value}, on the fields of one object."""
 
+import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from magnum.api.fields import problem
-from magnum.api.types import Schema
+from magnum.api.fields import Field, problem
+from magnum.api.types import Labels, Schema
 from magnum.common.exception import Invalid
 
-_OPERATIONS = ("add", "replace", "remove")
+_SETTING = ("add", "replace")
+_OPERATIONS = (*_SETTING, "remove")
 _PATH = re.compile(r"(/[\w-]+)+", re.ASCII)
 _MOST = 256
 COMMON_INTERNAL = frozenset({"created_at", "id", "links", "updated_at", "uuid", "project_id", "user_id"})
@@ -44,17 +46,25 @@ def apply(
     return result
 
 
-def schema(names: Collection[str]) -> Schema:
-    """JSON Schema of a patch that can name these fields."""
-    path: Schema = {"type": "string", "pattern": f"^/({'|'.join(names)})(/[A-Za-z0-9_-]+)*$"}
-    change: Schema = {
-        "type": "object",
-        "required": ["op", "path"],
-        "properties": {"op": {"enum": list(_OPERATIONS)}, "path": path},
-        "if": {"properties": {"op": {"const": "remove"}}},
-        "else": {"required": ["value"], "properties": {"value": {"type": ["string", "integer", "boolean"]}}},
-    }
-    return {"type": "array", "minItems": 1, "maxItems": _MOST, "items": change}
+def schema(fields: Mapping[str, Field]) -> Schema:
+    """JSON Schema of a patch of these fields: what each of its changes can be."""
+    by_value: dict[str, list[str]] = {}
+    for name, field in fields.items():
+        by_value.setdefault(json.dumps(field.kind.patchable()), []).append(f"/{name}")
+    changes = [_change_schema(_SETTING, {"enum": paths}, json.loads(value)) for value, paths in by_value.items()]
+    removable = [f"/{name}" for name, field in fields.items() if not field.mandatory]
+    changes.append(_change_schema(["remove"], {"enum": removable}))
+    with_members = [name for name, field in fields.items() if isinstance(field.kind, Labels)]
+    if with_members:
+        member = {"type": "string", "pattern": f"^/({'|'.join(with_members)})(/[A-Za-z0-9_-]+)+$"}
+        changes.append(_change_schema(_SETTING, member, {"type": ["string", "integer", "boolean"]}))
+        changes.append(_change_schema(["remove"], member))
+    return {"type": "array", "minItems": 1, "maxItems": _MOST, "items": {"anyOf": changes}}
+
+
+def _change_schema(operations: Sequence[str], path: Schema, value: Schema | None = None) -> Schema:
+    properties = {"op": {"enum": list(operations)}, "path": path, **({"value": value} if value else {})}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 class _Rules:

@@ -1,7 +1,7 @@
 """The one table of routes: which handler answers which method on which path, and who may knock there at all.
 
 A path is compared segment by segment: without its version it means version 1, a slash at its end means nothing, and
-``{name}`` stands for any segment. What is written out goes before what is not.
+``{name}`` stands for any segment. Where a path that is written out fits, others count for nothing, whatever the method.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -158,6 +158,8 @@ class RouteTable:
         ]
         if not fitting:
             raise NotFound(f"There is no resource at {path[:200]}.")
+        closest = len(fitting[0][1])
+        fitting = [(route, arguments) for route, arguments in fitting if len(arguments) == closest]
         for route, arguments in fitting:
             if route.method == wanted:
                 return route, arguments

@@ -129,8 +129,15 @@ class Document:
 
 
 def _accepted(field: fields.Field) -> Schema:
+    told: Schema = {"description": field.text} if field.text else {}
+    if field.default_value is not None:
+        told["default"] = field.default_value
+    return _taken(field) | told
+
+
+def _taken(field: fields.Field) -> Schema:
     if field.use is Use.IGNORED:
-        return {}
+        return {"description": "Not looked at."}
     if field.use is Use.SHOWN:
         return {"type": "null"}
     if field.mandatory:
@@ -146,7 +153,8 @@ class Changes:
 
     def schema(self, *, known_only: bool) -> Schema:  # noqa: ARG002 - a patch never names what does not exist
         """It as JSON Schema."""
-        return patch.schema([name for name in fields.given_fields(self.datatype) if name not in patch.COMMON_INTERNAL])
+        given = fields.given_fields(self.datatype)
+        return patch.schema({name: field for name, field in given.items() if name not in patch.COMMON_INTERNAL})
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,17 @@ from urllib.parse import urlsplit
 
 from wsme import types as wtypes
 
+from magnum.api.numerals import numerals
 from magnum.common.idents import is_uuid
+from magnum.common.ssh_keys import TYPES as KEY_TYPES
 from magnum.common.ssh_keys import public_key_line
 
-_TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
-_FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+_TRUE = ("true", "t", "yes", "y", "on", "1")
+_FALSE = ("false", "f", "no", "n", "off", "0")
 _NO_NAMES = ("detail", ".", "..")
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _MOST_DIGITS = 9
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 Schema = dict[str, Any]
 
@@ -35,6 +37,10 @@ class Kind(wtypes.UserType):
     def accepted(self) -> Schema:
         """What is taken for a value in a request."""
         return self.schema()
+
+    def patchable(self) -> Schema:
+        """What is taken for a value in a JSON Patch, which can carry no object and no list."""
+        return self.accepted()
 
 
 class Text(Kind):
@@ -100,6 +106,8 @@ class Whole(Kind):
     def validate(self, value: Any) -> int:
         if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 3.0 is a whole number, in JSON Schema as in arithmetic
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError("Value should be a whole number.")
         if not self.lowest <= value <= self.highest:
@@ -110,7 +118,7 @@ class Whole(Kind):
         return {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
 
     def accepted(self) -> Schema:
-        return {"anyOf": [self.schema(), {"type": "string", "pattern": f"^{_WHOLE.pattern}$"}]}
+        return {"anyOf": [self.schema(), {"type": "string", "pattern": f"^({numerals(self.lowest, self.highest)})$"}]}
 
 
 class Boolean(Kind):
@@ -120,17 +128,17 @@ class Boolean(Kind):
     name = "boolean"
 
     def validate(self, value: Any) -> bool:
-        text = str(value).lower() if isinstance(value, str | bool | int) else ""
-        if text not in _TRUE | _FALSE:
+        if isinstance(value, bool | int | float) and value in (0, 1):
+            return bool(value)
+        if not isinstance(value, str) or value not in _spellings(_TRUE) + _spellings(_FALSE):
             raise ValueError("Value should be true or false.")
-        return text in _TRUE
+        return value in _spellings(_TRUE)
 
     def schema(self) -> Schema:
         return {"type": "boolean"}
 
     def accepted(self) -> Schema:
-        words = sorted(_TRUE | _FALSE)
-        return {"anyOf": [self.schema(), {"enum": [0, 1]}, {"enum": [*words, *(word.upper() for word in words)]}]}
+        return {"enum": [True, False, 1, 0, *_spellings(_TRUE), *_spellings(_FALSE)]}
 
 
 class Limit(Kind):
@@ -194,6 +202,9 @@ class PublicKey(Kind):
     def schema(self) -> Schema:
         return self._text.schema()
 
+    def accepted(self) -> Schema:
+        return {**self.schema(), "pattern": f"^\\s*({'|'.join(map(re.escape, KEY_TYPES))})[ \\t]+[A-Za-z0-9+/=]+"}
+
 
 class Choice(Kind):
     """One of some words."""
@@ -214,23 +225,26 @@ class Choice(Kind):
 
 
 class HttpUrl(Kind):
-    """An http or https URL."""
+    """An http or https URL, in ASCII."""
 
     basetype = str
     name = "url"
+    _FORM = re.compile("[Hh][Tt][Tt][Pp][Ss]?://[!-~]+")
+    _LONGEST = 2048
 
     def validate(self, value: Any) -> str:
-        try:
-            parts = urlsplit(value if isinstance(value, str) else "")
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", value)
-        except ValueError:
-            good = False
-        if not good or len(value) > 2048:
+        if not isinstance(value, str) or len(value) > self._LONGEST or not self._FORM.fullmatch(value):
             raise ValueError("Value should be an http or https URL.")
-        return str(value)
+        try:
+            host = urlsplit(value).hostname
+        except ValueError:
+            host = None
+        if not host:
+            raise ValueError("Value should be a URL that names a host.")
+        return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": 2048}
+        return {"type": "string", "pattern": f"^{self._FORM.pattern}$", "maxLength": self._LONGEST}
 
 
 class Labels(Kind):
@@ -252,7 +266,10 @@ class Labels(Kind):
 
     def accepted(self) -> Schema:
         members = {"type": ["string", "integer", "boolean"]}
-        return {"anyOf": [{"type": "object", "additionalProperties": members}, {"type": "string"}]}
+        return {"anyOf": [{"type": "object", "additionalProperties": members}, self.patchable()]}
+
+    def patchable(self) -> Schema:
+        return {"type": "string", "pattern": r"^[ \t\r\n]*[{]"}
 
 
 class Environment(Labels):
@@ -271,9 +288,12 @@ class Environment(Labels):
 
 
 def _literal(text: str) -> Any:
+    text = text[:65536].strip(" \t\r\n")
+    if not text.startswith("{"):
+        return None
     for read in (json.loads, ast.literal_eval):
         try:
-            return read(text[:65536])
+            return read(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return None
@@ -281,6 +301,10 @@ def _literal(text: str) -> Any:
 
 def _as_text(value: str | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for word in words for form in (word, word.upper(), word.capitalize())))
 
 
 class Shown(Kind):

@@ -6,7 +6,7 @@ import binascii
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-_TYPES = (
+TYPES = (
     "ssh-ed25519",
     "ssh-rsa",
     "ecdsa-sha2-nistp256",
@@ -26,8 +26,8 @@ def public_key_line(text: str) -> str:
     if not line.replace("\t", " ").isprintable():
         raise ValueError("Value should be one public key on one line, as in the .pub file that ssh-keygen writes.")
     kind, _, rest = line.replace("\t", " ").partition(" ")
-    if kind not in _TYPES:
-        raise ValueError(f"Value should begin with the type of the key, without options: one of {', '.join(_TYPES)}.")
+    if kind not in TYPES:
+        raise ValueError(f"Value should begin with the type of the key, without options: one of {', '.join(TYPES)}.")
     _load(kind, *rest.split(maxsplit=1)[:1])
     return line
 

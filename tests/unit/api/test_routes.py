@@ -30,6 +30,13 @@ def test_found(method: str, path: str, pattern: str, arguments: dict[str, str]) 
     assert (route.path, found) == (pattern, arguments)
 
 
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+def test_what_is_written_out_is_no_name(method: str) -> None:
+    with pytest.raises(MethodNotAllowed) as caught:
+        TABLE.find(method, "/v1/bays/detail")
+    assert caught.value.allowed == ["GET"]
+
+
 @pytest.mark.parametrize("path", ["/v1/x", "/v1/bays/x/detail", "/v1/bays/x/y/z", "/v1/v1/bays", "/v1/pods//b"])
 def test_not_found(path: str) -> None:
     with pytest.raises(NotFound):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from magnum.api import types
@@ -16,8 +17,10 @@ GOOD: list[tuple[Any, Any, Any]] = [
     (types.Whole(1, 10), "3", 3),
     (types.Whole(-5, 10), "-5", -5),
     (types.Whole(1, 10), 10, 10),
+    (types.Whole(1, 10), 2.0, 2),
     (types.Boolean(), "TRUE", True),
     (types.Boolean(), 0, False),
+    (types.Boolean(), "True", True),
     (types.Boolean(), "no", False),
     (types.Uuid(), "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7", "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"),
     (types.IPv4(), "8.8.8.8", "8.8.8.8"),
@@ -45,7 +48,10 @@ BAD: list[tuple[Any, Any]] = [
     (types.Environment(), '{"A=": "c"}'),
     (types.Whole(1, 10), 0),
     (types.Whole(1, 10), "11"),
-    (types.Whole(1, 10), 2.0),
+    (types.Whole(1, 10), 2.5),
+    (types.Whole(1, 10), 1e300),
+    (types.Whole(1, 10), "+1"),
+    (types.Whole(1, 10), "01"),
     (types.Whole(1, 10), "²"),
     (types.Whole(1, 10), "1_0"),
     (types.Whole(1, 10), " 1"),
@@ -53,6 +59,7 @@ BAD: list[tuple[Any, Any]] = [
     (types.Whole(1, 10), [1]),
     (types.Whole(1, 10), "9" * 5000),
     (types.Boolean(), "perhaps"),
+    (types.Boolean(), "tRUE"),
     (types.Boolean(), 2),
     (types.Boolean(), [True]),
     (types.Uuid(), "9B0C4A43-0000-4000-8000-3D9AD3A5E0B7"),
@@ -62,10 +69,14 @@ BAD: list[tuple[Any, Any]] = [
     (types.Choice("a", "b"), ["a"]),
     (types.HttpUrl(), "ftp://host/"),
     (types.HttpUrl(), "http://"),
+    (types.HttpUrl(), "http://?"),
+    (types.HttpUrl(), "http://host/a b"),
+    (types.HttpUrl(), "http://höst/"),
     (types.HttpUrl(), "http://[bad"),
     (types.HttpUrl(), "http://host/" + "x" * 3000),
     (types.HttpUrl(), {"a": 1}),
     (types.Labels(), "a=b"),
+    (types.Labels(), "({'a': 'b'})"),
     (types.Labels(), {"a": ["b"]}),
     (types.Labels(), "[" * 60000),
     (types.Labels(), ["a"]),
@@ -83,3 +94,9 @@ def test_taken(kind: Any, given: Any, made: Any) -> None:
 def test_refused(kind: Any, given: Any) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         kind.validate(given)
+
+
+@pytest.mark.parametrize(("kind", "given", "made"), GOOD)
+def test_what_is_taken_is_described(kind: Any, given: Any, made: Any) -> None:
+    jsonschema_rs.validate(kind.accepted(), given)
+    jsonschema_rs.validate(kind.schema(), made)
