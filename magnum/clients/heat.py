@@ -52,6 +52,14 @@ class StackResource:
     nested: bool
 
 
+@dataclass(frozen=True)
+class FailedUpdate:
+    """How an update failed: what the stack said then, and the resources that failed, in it and in nested ones."""
+
+    reason: str
+    resources: Sequence[StackResource]
+
+
 class Stacks:
     """Stacks as the user of one session sees them."""
 
@@ -80,10 +88,28 @@ class Stacks:
                 return str(self._client.stacks.get(name, resolve_outputs=False).id)
         return str(answer["stack"]["id"])
 
-    def update(self, name: str, stack_id: str, arguments: Mapping[str, Any], tag: str, timeout_minutes: int) -> None:
-        """Have Heat change a stack."""
+    def update(
+        self,
+        name: str,
+        stack_id: str,
+        arguments: Mapping[str, Any],
+        tag: str,
+        timeout_minutes: int,
+        *,
+        rollback: bool = False,
+    ) -> None:
+        """Have Heat change a stack.
+
+        :param rollback: where the change fails, Heat goes back to what was; it takes as long for that at most
+        """
         with _translated():
-            self._client.stacks.update(f"{name}/{stack_id}", tags=tag, timeout_mins=timeout_minutes, **arguments)
+            self._client.stacks.update(
+                f"{name}/{stack_id}",
+                tags=tag,
+                timeout_mins=timeout_minutes,
+                disable_rollback=not rollback,  # said each time, as Heat would go on with what the last change had
+                **arguments,
+            )
 
     def delete(self, name: str, stack_id: str) -> None:
         """Have Heat delete a stack; one that is gone already is fine."""
@@ -122,6 +148,12 @@ class Stacks:
         """All resources of a stack and of those nested in it."""
         with _translated():
             return _resources(self._client.resources.list(f"{name}/{stack_id}", nested_depth=_DEPTH))
+
+    def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
+        """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""
+        with _translated():
+            found = self._client.events.list(f"{name}/{stack_id}", nested_depth=_DEPTH)
+            return _failed_update(sorted(found, key=lambda item: str(item.event_time)), stack_id)
 
 
 def _chunks(stack_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -185,6 +217,42 @@ def _resources(found: Iterable[Any]) -> list[StackResource]:
         )
         for item in every
     ]
+
+
+def _failed_update(events: Iterable[Any], stack_id: str) -> FailedUpdate:
+    """Of all events, oldest first, those between the start of the last update and the start of its rollback."""
+    of_update: list[Any] = []
+    reason, over = "", False
+    for item in events:
+        status = str(item.resource_status)
+        if _is_of_stack(item) and item.physical_resource_id == stack_id:
+            if status == "UPDATE_IN_PROGRESS":
+                of_update, reason, over = [], "", False
+            elif status == "UPDATE_FAILED":
+                reason = item.resource_status_reason or ""
+            over = over or status.startswith("ROLLBACK_")
+        elif not over and not _is_of_stack(item):
+            of_update.append(item)
+    owners = {item.physical_resource_id: item for item in of_update if item.physical_resource_id}
+    nested = {_link(item, "stack").rpartition("/")[2] for item in of_update}
+    failed = [
+        StackResource(
+            path=_path(item, owners),
+            type=getattr(item, "resource_type", None) or "",
+            status=item.resource_status,
+            reason=item.resource_status_reason or "",
+            physical_id=item.physical_resource_id or "",
+            nested=item.physical_resource_id in nested,
+        )
+        for item in of_update
+        if item.resource_status.endswith("_FAILED")
+    ]
+    return FailedUpdate(reason, failed)
+
+
+def _is_of_stack(event: Any) -> bool:
+    """Whether it tells of a stack itself, not of a resource in it."""
+    return bool(event.physical_resource_id) and _link(event, "stack").endswith(f"/{event.physical_resource_id}")
 
 
 def _path(item: Any, inside: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ The node is closed to new pods, then every pod that could live elsewhere is evic
 respects the tenant's disruption budgets, so a refused one is asked for again until the time is up. Pods on a node that
 is not ready are evicted but not waited for, as nobody there can confirm their end.
 
+A node that is closed here gets a mark, so that one a tenant has closed is not opened again in their place.
+
 Every pass starts from what is true now, so that one that was broken off is simply done again.
 """
 
@@ -15,6 +17,8 @@ from magnum.coe.workloads import as_text
 from magnum.common.exception import RemoteRefusal
 
 _PAUSE = 1.0
+_MARK = "magnum.openstack.org/closed-for-removal"
+_PATH = "/api/v1/nodes/{name}"
 
 
 def drain(api: KubernetesApi, name: str, timeout: float) -> list[str]:
@@ -32,22 +36,35 @@ def drain(api: KubernetesApi, name: str, timeout: float) -> list[str]:
         time.sleep(_PAUSE)
 
 
+def uncordon(api: KubernetesApi, name: str) -> bool:
+    """Open a node again that `drain` has closed; answers whether it was one. A node that is gone is none."""
+    try:
+        if _MARK not in as_dict(as_dict(api.get(_PATH, {"name": name}).get("metadata")).get("annotations")):
+            return False
+        _change(api, name, {"metadata": {"annotations": {_MARK: None}}, "spec": {"unschedulable": None}})
+    except RemoteRefusal as refusal:
+        if refusal.code == 404:
+            return False
+        raise
+    return True
+
+
 def _cordon(api: KubernetesApi, name: str) -> bool | None:
     """Close the node to new pods; answers whether it is ready, None where there is none of that name."""
     try:
-        patched = api.call(
-            "PATCH",
-            "/api/v1/nodes/{name}",
-            {"name": name},
-            body={"spec": {"unschedulable": True}},
-            content_type="application/merge-patch+json",
-        )
+        found = api.get(_PATH, {"name": name})
+        if not as_dict(found.get("spec")).get("unschedulable"):
+            found = _change(api, name, {"metadata": {"annotations": {_MARK: ""}}, "spec": {"unschedulable": True}})
     except RemoteRefusal as refusal:
         if refusal.code == 404:
             return None
         raise
-    state = node(patched)
+    state = node(found)
     return state is not None and state.ready
+
+
+def _change(api: KubernetesApi, name: str, body: Object) -> Object:
+    return api.call("PATCH", _PATH, {"name": name}, body=body, content_type="application/merge-patch+json")
 
 
 def _eviction_version(api: KubernetesApi) -> str:

@@ -96,6 +96,10 @@ class KubernetesBay:
         """
         return draining.drain(self._api, name, timeout)
 
+    def uncordon(self, name: str) -> bool:
+        """Open a node to pods again that `drain` has closed; answers whether it was one."""
+        return draining.uncordon(self._api, name)
+
     def delete_node(self, name: str) -> None:
         """Forget a node; one that is gone already is fine."""
         self._delete("/api/v1/nodes/{name}", name)

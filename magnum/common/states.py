@@ -5,6 +5,7 @@ ends?). Every state has a way out, and DELETE is allowed in all of them.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verb(StrEnum):
@@ -24,6 +25,9 @@ class BayStatus(StrEnum):
     UPDATE_IN_PROGRESS = "UPDATE_IN_PROGRESS"
     UPDATE_COMPLETE = "UPDATE_COMPLETE"
     UPDATE_FAILED = "UPDATE_FAILED"
+    ROLLBACK_IN_PROGRESS = "ROLLBACK_IN_PROGRESS"
+    ROLLBACK_COMPLETE = "ROLLBACK_COMPLETE"
+    ROLLBACK_FAILED = "ROLLBACK_FAILED"
     DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"
     DELETE_FAILED = "DELETE_FAILED"
 
@@ -40,29 +44,43 @@ class OperationState(StrEnum):
 
 OPEN = frozenset({OperationState.QUEUED, OperationState.RUNNING})
 
-IN_PROGRESS = {
+STARTED = {
     Verb.CREATE: BayStatus.CREATE_IN_PROGRESS,
     Verb.UPDATE: BayStatus.UPDATE_IN_PROGRESS,
     Verb.DELETE: BayStatus.DELETE_IN_PROGRESS,
 }
+"""What a bay is once a verb was accepted. An update that Heat rolls back goes on to ROLLBACK_IN_PROGRESS."""
 
-SUCCEEDED = {Verb.CREATE: BayStatus.CREATE_COMPLETE, Verb.UPDATE: BayStatus.UPDATE_COMPLETE}
-"""Where a verb ends well; a deleted bay has no row any more."""
 
-FAILED = {
-    Verb.CREATE: BayStatus.CREATE_FAILED,
-    Verb.UPDATE: BayStatus.UPDATE_FAILED,
-    Verb.DELETE: BayStatus.DELETE_FAILED,
+class Ends(NamedTuple):
+    """Where a state in progress leads."""
+
+    well: BayStatus | None
+    badly: BayStatus
+
+
+ENDS = {
+    BayStatus.CREATE_IN_PROGRESS: Ends(BayStatus.CREATE_COMPLETE, BayStatus.CREATE_FAILED),
+    BayStatus.UPDATE_IN_PROGRESS: Ends(BayStatus.UPDATE_COMPLETE, BayStatus.UPDATE_FAILED),
+    BayStatus.ROLLBACK_IN_PROGRESS: Ends(BayStatus.ROLLBACK_COMPLETE, BayStatus.ROLLBACK_FAILED),
+    BayStatus.DELETE_IN_PROGRESS: Ends(None, BayStatus.DELETE_FAILED),
 }
+"""All states in progress, and where each ends; a deleted bay has no row any more."""
 
-READY = frozenset({BayStatus.CREATE_COMPLETE, BayStatus.UPDATE_COMPLETE})
-"""A bay in one of these is whole: it can be changed."""
+READY = frozenset({BayStatus.CREATE_COMPLETE, BayStatus.UPDATE_COMPLETE, BayStatus.ROLLBACK_COMPLETE})
+"""A bay in one of these is whole: it can be changed, and a change of it be rolled back."""
 
-USABLE = READY | {BayStatus.UPDATE_IN_PROGRESS, BayStatus.UPDATE_FAILED}
+CHANGING = frozenset({BayStatus.UPDATE_IN_PROGRESS, BayStatus.ROLLBACK_IN_PROGRESS})
+"""A bay in one of these is on its way to another number of nodes, or back."""
+
+HALF_CHANGED = frozenset({BayStatus.UPDATE_FAILED, BayStatus.ROLLBACK_FAILED})
+"""A bay in one of these runs, but perhaps not with the nodes it should have; an update is what mends it."""
+
+USABLE = READY | CHANGING | HALF_CHANGED
 """A bay in one of these has an API that may be asked."""
 
 ALLOWED = {
-    Verb.UPDATE: READY | {BayStatus.UPDATE_FAILED},
+    Verb.UPDATE: READY | HALF_CHANGED,
     Verb.DELETE: frozenset(BayStatus),
 }
 """In which states a verb may start."""

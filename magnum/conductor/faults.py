@@ -14,6 +14,7 @@ Fault = dict[str, Any]
 
 _MEMBERS = {"masters": "master", "nodes": "node"}
 _PLACES = re.compile(r"^\s*(?:[A-Za-z]\w*:\s*)?(?:resources?(?:\.[\w-]+|\[[\w-]+\])+\s*:\s*)+")
+_PLACE = re.compile(r"resources?(?:\.([\w-]+)|\[([\w-]+)\])")
 _EXCEPTION = re.compile(
     r"^(?:Resource(?:InError|Failure|UnknownStatus)|StackValidationFailed|WaitCondition(?:Failure|Timeout)|Error"
     r"|[A-Z]\w*(?:Error|Exception|NotFound|Failed|Failure|Conflict|BadRequest|Forbidden))\s*:\s*"
@@ -76,14 +77,22 @@ def _without_prefixes(text: str) -> str:
 
 
 def _fault(item: StackResource) -> Fault:
+    path = _deepest(item)
     return {
         "service": _service(item.type),
-        "resource": ".".join(item.path),
-        "name": _name(item.path),
+        "resource": ".".join(path),
+        "name": _name(path),
         "type": item.type,
         "message": _shortened(_message(item)),
         "code": _code(item.reason),
     }
+
+
+def _deepest(item: StackResource) -> tuple[str, ...]:
+    """The place that the message names, where that is within this resource: what is nested may be gone already."""
+    places = _PLACES.match(item.reason)
+    named = tuple(name for pair in _PLACE.findall(places[0]) for name in pair if name) if places else ()
+    return (*item.path[:-1], *named) if named[:1] == item.path[-1:] else item.path
 
 
 def _message(item: StackResource) -> str:

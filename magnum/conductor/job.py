@@ -15,7 +15,7 @@ from magnum.clients.heat import Stacks, StackState
 from magnum.clients.keystone import BayUser
 from magnum.common import clock, states
 from magnum.common.context import service_context
-from magnum.common.states import OperationState, Verb
+from magnum.common.states import BayStatus, OperationState, Verb
 from magnum.conductor.tools import Tools
 from magnum.db import models, operations, resources
 from magnum.db.operations import Claim, Event, Progress
@@ -89,9 +89,19 @@ class Job:
 
         :raises LeaseLost: it is another's
         """
-        values = {**bay, "status": states.SUCCEEDED[self.claim.verb], "status_reason": text, "faults": []}
+        self._finish(OperationState.DONE, {**bay, "faults": []}, Event(text))
+
+    def finish_undone(self, bay: Mapping[str, Any], text: str) -> None:
+        """End an operation that has failed and left the bay whole; its faults stay to be read.
+
+        :raises LeaseLost: it is another's
+        """
+        self._finish(OperationState.FAILED, bay, Event(text, "warning"))
+
+    def _finish(self, state: OperationState, bay: Mapping[str, Any], event: Event) -> None:
+        values = {**bay, "status": states.ENDS[BayStatus(self.bay.status)].well, "status_reason": event.text}
         with self.tools.database.writer() as session:
-            operations.finish(session, self.claim, OperationState.DONE, Progress(bay=values, events=[Event(text)]))
+            operations.finish(session, self.claim, state, Progress(bay=values, events=[event]))
 
     def finish_deleted(self, text: str) -> None:
         """End a deletion: the bay's rows go.
@@ -139,8 +149,13 @@ class Job:
         return f"magnum-operation-{self.claim.uuid}"
 
     @property
+    def rollback(self) -> bool:
+        """Whether Heat is to go back to what was, should it fail to change the stack."""
+        return bool(self.arguments.get("rollback"))
+
+    @property
     def stack_timeout_minutes(self) -> int:
-        return max(1, math.ceil(self.time_left / timedelta(minutes=1)))
+        return max(1, math.ceil(self._time_for_heat / timedelta(minutes=1)))
 
     def read_stack(self) -> StackState | None:
         """The stack as it is now, with outputs."""
@@ -171,9 +186,14 @@ class Job:
         stack = self.stack or self.read_stack()
         return self.driver.outputs(stack.outputs if stack is not None else {})
 
+    @property
+    def _time_for_heat(self) -> timedelta:
+        """Half of what is left where Heat may have to go back: it takes as long for that as for the change."""
+        return self.time_left / 2 if self.rollback else self.time_left
+
     def _node_seconds(self) -> int:
         """A node that fails to come up is to be named by Heat, so Heat's wait for it ends before the deadline."""
-        left = self.time_left
+        left = self._time_for_heat
         seconds = int((left - min(_MARGIN, left / 5)).total_seconds())
         return min(max(_SHORTEST_WAIT, seconds), _LONGEST_WAIT)
 

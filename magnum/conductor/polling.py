@@ -2,8 +2,8 @@
 
 An operation that waits for its stack holds no thread and is due again only now and then. What wakes it is this: all
 stacks that are waited for, asked for in one call where Heat lets Magnum see them all, else in one call per project with
-the user of one of its bays. It writes nothing about a bay: it only makes those operations due whose stack has settled
-or is gone, and the operation itself then looks closely.
+the user of one of its bays. It writes nothing about a bay: it only makes those operations due whose stack has settled,
+is being rolled back or is gone, and the operation itself then looks closely.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from oslo_log import log
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
+from magnum.common.states import BayStatus
 from magnum.conductor.job import user_of
 from magnum.conductor.operations import WAITING
 from magnum.conductor.tools import Tools
@@ -56,7 +57,7 @@ class StackPoll:
                 hidden[bay.project_id].append(bay)
         for of_project in hidden.values():
             seen |= self._of_project(of_project)
-        return [bay.uuid for bay in bays if _is_settled(seen.get(bay.stack_id or ""))]
+        return [bay.uuid for bay in bays if _is_news(bay, seen.get(bay.stack_id or ""))]
 
     def _of_all(self, bays: Iterable[models.Bay]) -> dict[str, StackState]:
         return self._tools.cloud.all_stacks().states([bay.stack_id or "" for bay in bays])
@@ -72,5 +73,7 @@ class StackPoll:
             return {}
 
 
-def _is_settled(stack: StackState | None) -> bool:
-    return stack is None or stack.settled
+def _is_news(bay: models.Bay, stack: StackState | None) -> bool:
+    if stack is None or stack.settled:
+        return True
+    return stack.action == "ROLLBACK" and bay.status == BayStatus.UPDATE_IN_PROGRESS

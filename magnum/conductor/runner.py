@@ -18,7 +18,7 @@ from oslo_log import log
 from magnum.clients.errors import Permanent, ServiceError, Transient
 from magnum.common import clock, states
 from magnum.common.exception import MagnumError, Unavailable
-from magnum.common.states import OperationState
+from magnum.common.states import BayStatus, OperationState
 from magnum.conductor import faults
 from magnum.conductor.job import Job, load_bay
 from magnum.conductor.operations import PLANS
@@ -107,8 +107,8 @@ class _Turn:
         if job.attempts:
             bay["status_reason"] = None
         level = "warning" if done.warning else "info"
-        event = Event(done.text, level, step.name, round(seconds, 3))
-        job.write(Progress(bay=bay, events=[event], operation=operation))
+        events = [Event(done.text, level, step.name, round(seconds, 3))] if done.text else []
+        job.write(Progress(bay=bay, events=events, operation=operation))
         job.attempts = 0
 
     def _wait(self, job: Job, again: Again) -> "_Pause":
@@ -140,19 +140,19 @@ class _Turn:
         verb = self.claim.verb
         LOG.warning("Operation %s (%s of bay %s) failed: %s", self.claim.uuid, verb, self.claim.bay_uuid, failed.reason)
         values = {
-            **self._truth(job),
-            "status": states.FAILED[verb],
             "status_reason": failed.reason,
             "faults": failed.faults,
+            **self._truth(job, failed),
+            "status": states.ENDS[BayStatus(job.bay.status)].badly,
         }
-        event = Event(failed.reason, "error", step.name)
+        event = Event(values["status_reason"], "error", step.name)
         with self.tools.database.writer() as session:
             operations.finish(session, self.claim, OperationState.FAILED, Progress(bay=values, events=[event]))
         return _Pause(None)
 
-    def _truth(self, job: Job) -> dict[str, Any]:
+    def _truth(self, job: Job, failed: StepFailed) -> dict[str, Any]:
         try:
-            return dict(PLANS[self.claim.verb].on_failure(job))
+            return dict(PLANS[self.claim.verb].on_failure(job, failed))
         except LeaseLost:
             raise
         except Exception:  # a failure is told, whatever else is broken
@@ -178,8 +178,8 @@ def _reason(job: Job) -> str:
 def _too_late(job: Job, step: Step) -> StepFailed:
     minutes = round((clock.now() - job.claim.created_at).total_seconds() / 60)
     last = f" The last problem was: {_reason(job)}" if _reason(job) else ""
-    verb = str(job.claim.verb).capitalize()
-    return StepFailed(f"{verb} did not end in its time, and was given up after {minutes} minutes at {step.name}.{last}")
+    what = job.bay.status.partition("_")[0].capitalize()
+    return StepFailed(f"{what} did not end in its time, and was given up after {minutes} minutes at {step.name}.{last}")
 
 
 def _internal(claim: Claim) -> str:

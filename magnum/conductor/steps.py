@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Done:
-    """The step is finished; ``bay`` is what it changes of the bay's row, ``text`` a line for the bay's story."""
+    """The step is finished; ``bay`` is what it changes of the bay's row.
+
+    ``text`` is a line for the bay's story, and empty where there was nothing to do that anybody had asked for.
+    """
 
     text: str
     bay: Mapping[str, Any] = field(default_factory=dict)
@@ -62,8 +65,11 @@ class Plan:
     steps: tuple[Step, ...]
     end: Callable[["Job"], None]
     """Write that all is done, once the last step is."""
-    on_failure: Callable[["Job"], Mapping[str, Any]]
-    """What else is true of the bay after a failure; asked for once, and left out where it cannot be had."""
+    on_failure: Callable[["Job", StepFailed], Mapping[str, Any]]
+    """What else is true of the bay after a failure; asked for once, and left out where it cannot be had.
+
+    What it says goes before the words of the failure itself.
+    """
 
     def after(self, finished: str | None) -> tuple[Step, ...]:
         """What is left to do when this step is the last finished one."""

@@ -87,7 +87,7 @@ def accept_create(
     :param timeout: until the operation has failed whatever else happens; None for no limit
     :param notes: what else its story begins with, a sentence each
     """
-    bay.status = states.IN_PROGRESS[Verb.CREATE]
+    bay.status = states.STARTED[Verb.CREATE]
     resources.add(session, context, bay)
     _queue(session, context, bay.uuid, Verb.CREATE, arguments, timeout)
     session.add_all(_accepted(context, bay.uuid, Verb.CREATE, note) for note in notes)
@@ -104,20 +104,26 @@ def accept(
 ) -> None:
     """Queue an update or the deletion of a bay and set its status.
 
+    :param arguments: ``node_count`` and ``rollback`` of an update
     :raises Conflict: the bay's state does not allow it, or another request was faster
     """
     if bay.status not in states.ALLOWED[verb]:
         raise Conflict(_not_allowed(bay, verb))
+    if arguments.get("rollback") and bay.status not in states.READY:
+        raise Conflict(
+            f"Bay {bay.uuid} has nothing whole that a failed update could be rolled back to when its status is "
+            f'"{bay.status}". Update it without rollback.'
+        )
     statement = (
         update(models.Bay)
         .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status)
-        .values(status=states.IN_PROGRESS[verb], status_reason=None, faults=[])
+        .values(status=states.STARTED[verb], status_reason=None, faults=[])
     )
     if not _changed(session, statement):
         raise Conflict(f"Bay {bay.uuid} was changed by another request at the same time. Look at it and try again.")
     _supersede(session, bay.uuid)
     _queue(session, context, bay.uuid, verb, arguments, timeout)
-    bay.status = states.IN_PROGRESS[verb]
+    bay.status = states.STARTED[verb]
 
 
 def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None = None) -> Claim | None:
@@ -332,7 +338,7 @@ def _supersede(session: Session, bay_uuid: str) -> None:
 
 
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:
-    if verb is Verb.UPDATE and bay.status in states.IN_PROGRESS.values():
+    if verb is Verb.UPDATE and bay.status in states.ENDS:
         return f"Bay {bay.uuid} already has an operation in progress (status {bay.status}). Wait for its end."
     return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{bay.status}".'
 

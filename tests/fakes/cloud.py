@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magnum.clients.errors import Permanent
-from magnum.clients.heat import StackResource, StackState
+from magnum.clients.heat import FailedUpdate, StackResource, StackState
 from magnum.clients.keystone import BayUser
 from magnum.coe.nodes import Node
 from magnum.coe.workloads import Workload
@@ -87,11 +87,15 @@ class FakeStack:
     project_id: str
     tag: str
     wanted: dict[str, Any]
+    timeout_minutes: int
     action: str = "CREATE"
     status: str = "IN_PROGRESS"
     reason: str = ""
     nodes: list[str] = field(default_factory=list)
     made: int = 0
+    rollback: bool = False
+    before: dict[str, Any] = field(default_factory=dict)
+    failed: FailedUpdate = field(default_factory=lambda: FailedUpdate("", []))
     resources: list[StackResource] = field(default_factory=list)
 
     def settle(self) -> None:
@@ -107,6 +111,12 @@ class FakeStack:
 
     def fail(self, reason: str, resources: Iterable[StackResource] = ()) -> None:
         self.status, self.reason, self.resources = "FAILED", reason, list(resources)
+
+    def begin_rollback(self, reason: str, resources: Iterable[StackResource] = ()) -> None:
+        """The change has failed, and Heat goes back to what was; what failed is gone at once, but for the events."""
+        self.failed = FailedUpdate(reason, list(resources))
+        self.action, self.status, self.reason = "ROLLBACK", "IN_PROGRESS", "Stack ROLLBACK started"
+        self.wanted, self.resources = self.before, []
 
 
 class FakeHeat:
@@ -140,17 +150,27 @@ class FakeStacks:
         with self._heat.calls.call("heat.create"):
             known = self._named(name)
             if known is None:
-                known = FakeStack(new_uuid(), name, self._project, tag, _wanted(arguments))
+                known = FakeStack(new_uuid(), name, self._project, tag, _wanted(arguments), timeout_minutes)
                 self._heat.stacks[known.id] = known
         return known.id
 
-    def update(self, name: str, stack_id: str, arguments: Mapping[str, Any], tag: str, timeout_minutes: int) -> None:
+    def update(
+        self,
+        name: str,
+        stack_id: str,
+        arguments: Mapping[str, Any],
+        tag: str,
+        timeout_minutes: int,
+        *,
+        rollback: bool = False,
+    ) -> None:
         with self._heat.calls.call("heat.update"):
             stack = self._mine(stack_id)
             if stack is None or stack.name != name:
                 raise Permanent("The Stack could not be found.", 404)
             stack.action, stack.status, stack.tag = "UPDATE", "IN_PROGRESS", tag
-            stack.wanted = _wanted(arguments)
+            stack.before, stack.wanted, stack.rollback = stack.wanted, _wanted(arguments), rollback
+            stack.timeout_minutes = timeout_minutes
 
     def delete(self, name: str, stack_id: str) -> None:
         with self._heat.calls.call("heat.delete"):
@@ -178,6 +198,11 @@ class FakeStacks:
         with self._heat.calls.call("heat.resources"):
             stack = self._mine(stack_id)
             return list(stack.resources) if stack else []
+
+    def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
+        with self._heat.calls.call("heat.failed_update"):
+            stack = self._mine(stack_id)
+            return stack.failed if stack else FailedUpdate("", [])
 
     def _named(self, name: str) -> FakeStack | None:
         return next((item for item in self._heat.stacks.values() if item.name == name and self._may(item)), None)
@@ -212,6 +237,7 @@ class FakeBay:
     pods: dict[str, int] = field(default_factory=dict)
     stubborn: list[str] = field(default_factory=list)
     drained: list[str] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
     objects: dict[str, dict[str, Workload]] = field(default_factory=dict)
 
     def list_nodes(self) -> list[Node]:
@@ -227,7 +253,13 @@ class FakeBay:
 
     def drain(self, name: str, timeout: float) -> list[str]:
         self.drained.append(name)
+        self.closed.add(name)
         return list(self.stubborn)
+
+    def uncordon(self, name: str) -> bool:
+        was_closed = name in self.closed
+        self.closed.discard(name)
+        return was_closed
 
     def delete_node(self, name: str) -> None:
         self.forgotten.add(name)

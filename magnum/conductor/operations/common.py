@@ -15,8 +15,10 @@ STACK = "stack"
 """The step after which a stack is waited for, whatever the verb."""
 
 _PASSWORD_BYTES = 32
-_RECHECK_SECONDS = 30.0  # the poll of all stacks wakes what waits; this is for when it cannot
-_TRIES_OF_A_QUIET_BAY = 3
+RECHECK_SECONDS = 30.0
+"""The poll of all stacks wakes what waits; this is for when it cannot."""
+TRIES_OF_A_QUIET_BAY = 3
+"""What can be left out is tried as often at a bay that does not answer."""
 
 
 def ensure_user(job: Job) -> Done:
@@ -44,11 +46,18 @@ def make_certificates(job: Job) -> Done:
 
 def wait_for_stack(job: Job) -> Done | Again:
     """Wait for the stack to become what the operation asked Heat for."""
-    stack = job.read_stack()
+    return look_at(job, job.read_stack())
+
+
+def look_at(job: Job, stack: StackState | None) -> Done | Again:
+    """Whether this stack is what the operation asked Heat for.
+
+    :raises StepFailed: it never will be
+    """
     if stack is None or stack.action == "DELETE":
         raise StepFailed("The bay's stack was deleted by somebody else. Delete the bay.")
     if not stack.settled or (stack.status == "COMPLETE" and job.tag not in stack.tags):
-        return Again(_RECHECK_SECONDS)
+        return Again(RECHECK_SECONDS)
     if stack.status == "FAILED":
         raise failure(job, stack)
     return Done("The stack is complete: every new node has reported that it is up.")
@@ -81,7 +90,7 @@ def register_nodes(job: Job) -> Done:
         with job.tools.bays.open(job.bay) as running:
             nodes = running.list_nodes()
     except BayUnreachable as error:
-        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
             raise
         return Done(f"The nodes are not listed: {error.message}", warning=True)
     with job.tools.database.writer() as session:
@@ -89,6 +98,11 @@ def register_nodes(job: Job) -> Done:
         job.hold(session)
     ready = sum(node.ready for node in nodes)
     return Done(f"{ready} of {len(nodes)} nodes are ready.")
+
+
+def workers(job: Job) -> list[str]:
+    """Names of the nodes that the stack has, without the masters."""
+    return [node.name for node in job.outputs().nodes if node.role == "node"]
 
 
 def count_nodes(job: Job) -> dict[str, int]:
@@ -103,7 +117,7 @@ def count_nodes(job: Job) -> dict[str, int]:
 def _count_servers(job: Job) -> dict[str, int]:
     try:
         job.read_stack()
-        return {"node_count": sum(node.role == "node" for node in job.outputs().nodes)} if job.stack else {}
+        return {"node_count": len(workers(job))} if job.stack else {}
     except ServiceError:
         return {}
 

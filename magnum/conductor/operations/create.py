@@ -28,5 +28,5 @@ PLAN = Plan(
         common.REGISTER_NODES,
     ),
     end=_end,
-    on_failure=lambda _job: {},
+    on_failure=lambda _job, _failed: {},
 )

@@ -74,5 +74,5 @@ PLAN = Plan(
         Step("user", delete_user),
     ),
     end=_end,
-    on_failure=lambda _job: {},
+    on_failure=lambda _job, _failed: {},
 )

@@ -1,28 +1,38 @@
-"""Changing the number of a bay's nodes. Those that go are chosen and emptied before Heat hears of it."""
+"""Changing the number of a bay's nodes. Those that go are chosen and emptied before Heat hears of it.
 
+A change that was rolled back takes the same steps to its end: what the stack then has is read and registered all the
+same. `magnum.conductor.operations.rollback` has what is different.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from magnum.coe.nodes import Node
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable
 from magnum.common.states import Verb
 from magnum.conductor.job import Job
-from magnum.conductor.operations import common
-from magnum.conductor.steps import Again, Done, Plan, Step
+from magnum.conductor.operations import common, rollback
+from magnum.conductor.operations.common import TRIES_OF_A_QUIET_BAY, workers
+from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
 
 _REMOVED = "nodes_to_remove"
 _DRAIN_UNTIL = "drain_until"
 _DRAIN_PAUSE = 1.0
-_TRIES_OF_A_QUIET_BAY = 3
 
 
 def choose_nodes(job: Job) -> Done:
     """Name the nodes that go: those that never joined, as Heat would not build them anew, and then the emptiest."""
     if job.remembered(_REMOVED) is None:
-        workers = [node.name for node in job.outputs().nodes if node.role == "node"]
-        job.remember(_REMOVED, _to_remove(workers, _wanted(job), _pods_per_node(job)))
+        job.remember(_REMOVED, _to_remove(workers(job), _wanted(job), _pods_per_node(job)))
     chosen = _chosen(job)
     return Done(f"To be removed: {', '.join(chosen)}." if chosen else "No node has to go.")
+
+
+def prepare_rollback(job: Job) -> Done | Again:
+    """Heat could build anew the nodes that go."""
+    return rollback.prepare(job) if job.rollback and _chosen(job) else Done("")
 
 
 def drain_nodes(job: Job) -> Done | Again:
@@ -33,7 +43,7 @@ def drain_nodes(job: Job) -> Done | Again:
     try:
         left = _drain_once(job, chosen)
     except BayUnreachable as error:
-        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
             raise
         return Done(f"The nodes could not be drained: {error.message}", warning=True)
     if not left:
@@ -50,20 +60,32 @@ def change_stack(job: Job) -> Done:
     if stack is not None and job.tag in stack.tags:
         return Done("Heat changes the stack.", bay={"stack_id": stack.id})
     wanted = job.wanted_stack(_wanted(job), tuple(_chosen(job)))
-    job.stacks.update(job.stack_name, bay.stack_id or "", wanted.arguments(), job.tag, job.stack_timeout_minutes)
+    job.stacks.update(
+        job.stack_name,
+        bay.stack_id or "",
+        wanted.arguments(),
+        job.tag,
+        job.stack_timeout_minutes,
+        rollback=job.rollback,
+    )
     return Done("Heat changes the stack.")
+
+
+def reopen_nodes(job: Job) -> Done:
+    """After a rollback the nodes that were to go take pods again."""
+    return rollback.reopen(job, _chosen(job)) if rollback.is_under_way(job) else Done("")
 
 
 def forget_nodes(job: Job) -> Done:
     """Kubernetes forgets the nodes whose servers are gone, those of earlier changes too, as Heat does not tell it."""
-    workers = {node.name for node in job.outputs().nodes if node.role == "node"}
+    known = set(workers(job))
     try:
         with job.tools.bays.open(job.bay) as running:
-            gone = sorted(node.name for node in running.list_nodes() if _is_gone(node, workers))
+            gone = sorted(node.name for node in running.list_nodes() if _is_gone(node, known))
             for name in gone:
                 running.delete_node(name)
     except BayUnreachable as error:
-        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
             raise
         names = ", ".join(_chosen(job)) or "nodes that are gone"
         return Done(f"Kubernetes may still know {names}: {error.message} The next change looks again.", warning=True)
@@ -71,8 +93,17 @@ def forget_nodes(job: Job) -> Done:
 
 
 def _end(job: Job) -> None:
+    if rollback.is_under_way(job):
+        rollback.end(job)
+        return
     count = _wanted(job)
     job.finish({"node_count": count}, f"The bay has {count} node{'' if count == 1 else 's'}.")
+
+
+def _on_failure(job: Job, failed: StepFailed) -> Mapping[str, Any]:
+    if job.rollback or rollback.is_under_way(job):
+        rollback.try_to_reopen(job, _chosen(job))
+    return {**common.count_nodes(job), **rollback.explained(job, failed)}
 
 
 def _wanted(job: Job) -> int:
@@ -83,15 +114,15 @@ def _chosen(job: Job) -> list[str]:
     return list(job.remembered(_REMOVED) or ())
 
 
-def _is_gone(node: Node, workers: set[str]) -> bool:
+def _is_gone(node: Node, known: set[str]) -> bool:
     """Whether this is a server that the stack once had; a node somebody joined by hand has no such name."""
-    series = {name.rpartition("-")[0] for name in workers}
-    return node.role == "node" and node.name not in workers and node.name.rpartition("-")[0] in series
+    series = {name.rpartition("-")[0] for name in known}
+    return node.role == "node" and node.name not in known and node.name.rpartition("-")[0] in series
 
 
-def _to_remove(workers: list[str], wanted: int, pods: dict[str, int] | None) -> list[str]:
-    absent = [name for name in workers if pods is not None and name not in pods]
-    joined = [name for name in workers if name not in absent]
+def _to_remove(names: list[str], wanted: int, pods: dict[str, int] | None) -> list[str]:
+    absent = [name for name in names if pods is not None and name not in pods]
+    joined = [name for name in names if name not in absent]
     surplus = max(0, len(joined) - wanted)
     youngest_first = joined[::-1]
     return absent + sorted(youngest_first, key=lambda name: (pods or {}).get(name, 0))[:surplus]
@@ -103,7 +134,7 @@ def _pods_per_node(job: Job) -> dict[str, int] | None:
         with job.tools.bays.open(job.bay) as running:
             return running.pods_per_node()
     except BayUnreachable:
-        if job.attempts + 1 < _TRIES_OF_A_QUIET_BAY:
+        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
             raise
         return None
 
@@ -127,13 +158,15 @@ PLAN = Plan(
     steps=(
         common.ENSURE_USER,
         Step("choose_nodes", choose_nodes),
+        Step("prepare_rollback", prepare_rollback),
         Step("drain", drain_nodes),
         Step(common.STACK, change_stack),
-        common.WAIT_FOR_STACK,
+        Step(common.WAIT_FOR_STACK.name, rollback.wait_for_change),
         common.READ_OUTPUTS,
+        Step("reopen_nodes", reopen_nodes),
         Step("forget_nodes", forget_nodes),
         common.REGISTER_NODES,
     ),
     end=_end,
-    on_failure=common.count_nodes,
+    on_failure=_on_failure,
 )

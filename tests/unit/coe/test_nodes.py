@@ -9,6 +9,7 @@ from magnum.common.exception import RemoteRefusal
 from tests.unit.coe.fake_bay import FakeBay, in_turn, refusal, uid
 
 NODE = "/api/v1/nodes/n1"
+MARK = "magnum.openstack.org/closed-for-removal"
 EVICTION = "/api/v1/namespaces/default/pods/{}/eviction"
 
 
@@ -71,7 +72,7 @@ def test_pods_are_counted_that_would_have_to_move(bay: KubernetesBay, server: Fa
 
 def drainable(server: FakeBay, *listings: list[dict[str, Any]], ready: bool = True, version: str = "v1beta1") -> None:
     """Let the node n1 be drained, with these pods at one look after the other."""
-    server.answers[f"PATCH {NODE}"] = 200, node(ready=ready)
+    server.answers[f"GET {NODE}"] = server.answers[f"PATCH {NODE}"] = 200, node(ready=ready)
     resource = {"name": "pods/eviction", "group": "policy", "version": version}
     server.answers["GET /api/v1"] = 200, {"resources": [{"name": "pods"}, resource]}
     server.answers["GET /api/v1/pods"] = in_turn(*((200, {"items": items}) for items in listings))
@@ -84,7 +85,7 @@ def test_drain_closes_the_node_and_moves_what_can_move(bay: KubernetesBay, serve
     assert bay.drain("n1", timeout=30) == []
     assert server.lines(writes_only=True) == [f"PATCH {NODE}", f"POST {EVICTION.format('web')}"]
     cordon, eviction = (request for request in server.requests if request.method != "GET")
-    assert cordon.body == {"spec": {"unschedulable": True}}
+    assert cordon.body == {"metadata": {"annotations": {MARK: ""}}, "spec": {"unschedulable": True}}
     assert cordon.content_type == "application/merge-patch+json"
     assert eviction.body["apiVersion"] == f"policy/{version}"
     listing = next(request for request in server.requests if request.path == "/api/v1/pods")
@@ -122,9 +123,30 @@ def test_a_node_that_is_gone_is_empty(bay: KubernetesBay, server: FakeBay) -> No
 
 
 def test_a_node_that_may_not_be_closed(bay: KubernetesBay, server: FakeBay) -> None:
+    server.answers[f"GET {NODE}"] = 200, node()
     server.answers[f"PATCH {NODE}"] = refusal(403, "forbidden")
     with pytest.raises(RemoteRefusal, match="forbidden"):
         bay.drain("n1", timeout=30)
+
+
+def test_a_node_that_was_closed_before_is_drained_and_not_marked(bay: KubernetesBay, server: FakeBay) -> None:
+    drainable(server, [pod("web")])
+    server.answers[f"GET {NODE}"] = 200, node() | {"spec": {"unschedulable": True}}
+    server.answers[f"POST {EVICTION.format('web')}"] = 201, {}
+    assert bay.drain("n1", timeout=0) == ["default/web: still terminating"]
+    assert server.lines(writes_only=True) == [f"POST {EVICTION.format('web')}"]
+
+
+def test_only_a_node_that_was_closed_for_its_removal_is_opened_again(bay: KubernetesBay, server: FakeBay) -> None:
+    closed = node() | {"spec": {"unschedulable": True}}
+    server.answers[f"GET {NODE}"] = 200, closed
+    server.answers[f"PATCH {NODE}"] = 200, node()
+    assert bay.uncordon("n1") is False
+    closed["metadata"]["annotations"] = {MARK: ""}
+    assert bay.uncordon("n1") is True
+    (change,) = [request for request in server.requests if request.method == "PATCH"]
+    assert change.body == {"metadata": {"annotations": {MARK: None}}, "spec": {"unschedulable": None}}
+    assert bay.uncordon("gone") is False
 
 
 def test_deleting_a_node_that_is_gone_is_fine(bay: KubernetesBay, server: FakeBay) -> None:

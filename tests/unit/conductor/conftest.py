@@ -27,6 +27,8 @@ from tests.fakes.driver import BAYMODEL, FakeDriver
 
 LEASE = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
+Ready = Callable[..., str]
+"""Makes a bay that is complete; what `ready_bay` gives."""
 
 
 class Time:
@@ -70,8 +72,8 @@ class World:
             bay = resources.find(session, self.context, models.Bay, bay_uuid)
             operations.accept(session, self.context, bay, verb, arguments, timeout)
 
-    def scale(self, bay_uuid: str, node_count: int) -> None:
-        self.ask(bay_uuid, Verb.UPDATE, node_count=node_count)
+    def scale(self, bay_uuid: str, node_count: int, **arguments: Any) -> None:
+        self.ask(bay_uuid, Verb.UPDATE, node_count=node_count, **arguments)
 
     def bay(self, bay_uuid: str) -> models.Bay:
         with self.database.reader() as session:
@@ -180,7 +182,7 @@ def world(tools: Tools, cloud: FakeCloud, context: RequestContext, time: Time) -
 
 
 @pytest.fixture
-def ready_bay(world: World) -> Callable[..., str]:
+def ready_bay(world: World) -> Ready:
     """Make a bay that is complete."""
 
     def make(**values: Any) -> str:

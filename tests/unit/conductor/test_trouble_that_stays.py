@@ -1,0 +1,173 @@
+"""Operations that fail: what is told of it, and that every bay has a way out."""
+
+import pytest
+from oslo_db import exception as db_exc
+
+from magnum.clients.errors import Permanent
+from magnum.common.states import BayStatus, Verb
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import LEASE, Ready, World
+from tests.unit.conductor.trouble import leaf, nothing_is_left
+
+
+def test_a_refusal_is_told_at_once_and_without_noise(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", Permanent("resources.nodes: You have reached the quota for stacks.", 403))
+    world.turn()
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_FAILED
+    assert bay.status_reason == "You have reached the quota for stacks."
+    assert world.claim() is None
+
+
+def test_a_failed_stack_is_explained_by_the_resource_that_failed(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create()
+    world.turn()
+    cloud.heat.only().fail(
+        "Resource CREATE failed: NotFound: resources.nodes.resources[1].resources.server: Image x could not be found.",
+        [
+            leaf(("nodes",), "OS::Heat::ResourceGroup", "NotFound: resources.nodes…", nested=True),
+            leaf(("nodes", "1"), "file:///server.yaml", "NotFound: resources[1]…", nested=True),
+            leaf(
+                ("nodes", "1", "server"), "OS::Nova::Server", "NotFound: resources.server: Image x could not be found."
+            ),
+            leaf(("masters",), "OS::Heat::ResourceGroup", "CREATE aborted (user triggered cancel)"),
+        ],
+    )
+    world.work()
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_FAILED
+    assert bay.status_reason == "node 1: Image x could not be found."
+    assert bay.faults == [
+        {
+            "service": "nova",
+            "resource": "nodes.1.server",
+            "name": "node 1",
+            "type": "OS::Nova::Server",
+            "message": "Image x could not be found.",
+            "code": None,
+        }
+    ]
+    assert world.events(uuid)[-1].level == "error"
+
+
+def test_a_failed_bay_can_be_deleted(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", Permanent("No."))
+    world.work()
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_a_bay_that_never_got_a_user_is_deleted_without_making_one(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert cloud.calls.count["keystone.ensure_user"] == 0
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_failed_update_leaves_a_true_node_count(
+    world: World, cloud: FakeCloud, ready_bay: Ready, answers: bool
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.scale(uuid, 3)
+    world.turn()
+    stack = world.stack(uuid)
+    stack.nodes.append("late-node")
+    stack.fail("Timed out")
+    world.running(uuid).answers = answers
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, bay.node_count) == (BayStatus.UPDATE_FAILED, 2)
+    assert bay.status_reason == "Timed out"
+    world.running(uuid).answers = True
+    cloud.heat.at_once = True
+    world.scale(uuid, 3)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.UPDATE_COMPLETE, 3)
+
+
+def test_a_stack_deleted_behind_our_back_ends_the_creation(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create()
+    world.turn()
+    cloud.heat.stacks.clear()
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    assert "deleted by somebody else" in (world.bay(uuid).status_reason or "")
+
+
+def test_a_failed_deletion_says_why_and_the_next_goes_on_from_there(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.turn()
+    port = leaf(("masters", "0", "port"), "OS::Neutron::Port", "Conflict: resources.port: Port is in use.")
+    world.stack(uuid).fail("Resource DELETE failed", [port])
+    world.work()
+    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
+    assert world.bay(uuid).status_reason == "master 0: Port is in use."
+    cloud.heat.at_once = True
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_a_lost_user_is_made_again_for_the_deletion(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.keystone.users.clear()
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_without_any_user_magnum_itself_deletes_the_stack(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=5)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_where_the_bays_user_is_not_let_in_magnum_itself_deletes_the_stack(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.calls.fail("heat.delete", Permanent("The account is disabled.", 401))
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_a_mistake_of_ours_is_an_internal_error_with_the_request_id(
+    world: World, cloud: FakeCloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", ZeroDivisionError("secret detail"))
+    world.work()
+    reason = world.bay(uuid).status_reason or ""
+    assert reason.startswith("Internal error.")
+    assert world.context.request_id in reason
+    assert "secret" not in reason
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [db_exc.DBConnectionError, db_exc.DBDeadlock])
+def test_a_database_that_was_away_for_a_moment_fails_no_bay(
+    world: World, cloud: FakeCloud, trouble: type[Exception]
+) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", trouble())
+    with pytest.raises(trouble):
+        world.work()
+    world.time.passes(LEASE.total_seconds() + 1)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
