@@ -170,7 +170,7 @@ MSERVICE = Resource(
     name="mservice",
     title="service of Magnum itself",
     collection="mservices",
-    columns=("id", "host", "binary", "state", "disabled_reason", "updated_at"),
+    columns=("id", "host", "binary", "state", "disabled", "disabled_reason", "updated_at"),
     examples={"list": "-c host -c state"},
     pages=False,
 )

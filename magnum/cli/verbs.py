@@ -1,6 +1,7 @@
 """list, show, create, update and delete of any resource."""
 
 import argparse
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -67,6 +68,11 @@ class OfResource(Verb):
         """What waits."""
         return BayWait(self.client, self.app.stderr, quiet=self.quiet)
 
+    def arranged(self, row: Row) -> Shown:
+        """An object as it is shown: first what a list shows of it, in the same order."""
+        first = {name: row[name] for name in self.resource.columns if name in row}
+        return ShowVerb.shown(first | row)
+
     def outcome(self, row: Row, args: argparse.Namespace) -> Row:
         """The object after a change, at its end where the user waits for that.
 
@@ -131,7 +137,7 @@ class Show(OfResource, ShowVerb):
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """Ask for it."""
         params = self.bay_params(parsed_args)
-        return self.shown(self.client.get(self.resource.collection, parsed_args.ident, params=params))
+        return self.arranged(self.client.get(self.resource.collection, parsed_args.ident, params=params))
 
 
 class Create(OfResource, ShowVerb):
@@ -156,7 +162,7 @@ class Create(OfResource, ShowVerb):
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """Ask for it to be made, and wait where that is wished."""
         row = self.client.post(self.resource.collection, body=self.body(parsed_args))
-        return self.shown(self.outcome(row, parsed_args))
+        return self.arranged(self.outcome(row, parsed_args))
 
     def body(self, args: argparse.Namespace) -> Row:
         """What is sent: what was typed, and no more."""
@@ -204,7 +210,7 @@ class Update(OfResource, ShowVerb):
             row = self._send(parsed_args, patch, params)
         except RefusedError as error:
             raise self._explained(error, parsed_args.ident, patch, params) from None
-        return self.shown(self.outcome(row, parsed_args))
+        return self.arranged(self.outcome(row, parsed_args))
 
     def _sorted_out(self, op: str, attributes: list[str]) -> tuple[str | None, str, list[str]]:
         """Bay, operation and attributes. A word that is no operation, before one that is, is the bay."""
@@ -245,7 +251,7 @@ class Update(OfResource, ShowVerb):
         wrong = {item["path"].split("/")[1] for item in patch} - set(fields)
         if not fields or not wrong:
             return error
-        names = ", ".join(f"'{clean(name)}'" for name in sorted(wrong))
+        names = ", ".join(_with_nearest(clean(name), fields) for name in sorted(wrong))
         known = ", ".join(map(clean, sorted(fields)))
         return RefusedError(f"{error}\nA {self.resource.title} has no {names}. It has: {known}.", error.status)
 
@@ -354,6 +360,11 @@ class _Cell(FormattableColumn[Any]):
 
     def human_readable(self) -> str:
         return self._short
+
+
+def _with_nearest(name: str, fields: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, fields, 1)
+    return f"'{name}'" + (f" (nearest is {clean(near[0])})" if near else "")
 
 
 def _positive(text: str) -> int:

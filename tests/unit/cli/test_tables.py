@@ -49,6 +49,14 @@ def test_ports_are_short_for_people_and_whole_for_programs(magnum: Run, cloud: S
 def test_a_field_that_there_is_not_is_answered_with_those_that_are(magnum: Run, cloud: StubCloud) -> None:
     cloud.on("PATCH /v1/bays/web", 400, {"errors": [{"detail": "No such attribute."}]})
     cloud.on("GET /v1/bays/web", 200, {"uuid": UUID, "name": "web", "node_count": 1, "links": []})
-    ran = magnum("bay-update", "web", "replace", "nodes=2")
+    ran = magnum("bay-update", "web", "replace", "nodecount=2")
     assert ran.code == 1
-    assert ran.err == ("ERROR: No such attribute. (HTTP 400)\nA bay has no 'nodes'. It has: name, node_count, uuid.\n")
+    assert ran.err == (
+        "ERROR: No such attribute. (HTTP 400)\n"
+        "A bay has no 'nodecount' (nearest is node_count). It has: name, node_count, uuid.\n"
+    )
+
+
+def test_an_object_begins_with_what_a_list_shows_of_it(magnum: Run, cloud: StubCloud) -> None:
+    cloud.on("GET /v1/pods/p", 200, {"labels": {}, "status": "Running", "links": [], "name": "p", "uuid": UUID})
+    assert list(magnum("pod-show", "p", "-f", "json").json) == ["uuid", "name", "status", "labels"]
