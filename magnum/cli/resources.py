@@ -168,7 +168,7 @@ CONTAINER = Resource(
 
 MSERVICE = Resource(
     name="mservice",
-    title="service of Magnum itself",
+    title="Magnum service",
     collection="mservices",
     columns=("id", "host", "binary", "state", "disabled", "disabled_reason", "updated_at"),
     examples={"list": "-c host -c state"},

@@ -305,6 +305,9 @@ class Delete(EachVerb):
         parser = super().get_parser(prog_name)
         self.add_ident(parser, nargs="+")
         self.add_bay(parser)
+        if self.resource.bay_word:
+            last = "The last of several words is the bay, if there is a bay, and no other object, of this name."
+            parser.description = f"{parser.description}\n\n{last}"
         self.add_wait(parser)
         return parser
 

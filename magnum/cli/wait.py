@@ -15,6 +15,9 @@ SIGN_OF_LIFE_SECONDS = 15.0
 PATIENCE_SECONDS = 180.0
 """How long the API may be away before waiting for it is given up; it is restarted in less."""
 
+_TAKEN_BACK = "ROLLBACK_COMPLETE"
+"""The bay is whole, but as it was before: what was asked for failed."""
+
 
 class BayWait:
     """Waits for the end of an operation on a bay.
@@ -190,7 +193,7 @@ class _Progress:
 
 def _raise_if_failed(bay: Row) -> None:
     status = str(bay.get("status"))
-    if status.endswith("_FAILED"):
+    if status.endswith("_FAILED") or status == _TAKEN_BACK:
         reason = clean_line(str(bay.get("status_reason") or "the server gives no reason"))
         name = _name(bay)
         raise EndedInFailureError(f"Bay {name}: {status}: {reason}\nMore is told by: magnum bay-event-list {name}")

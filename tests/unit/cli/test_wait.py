@@ -100,6 +100,19 @@ def test_a_failure_has_its_reason_the_next_command_and_code_4(magnum: Run, cloud
     assert "magnum bay-event-list web" in ran.err
 
 
+def test_a_change_that_was_taken_back_has_failed(magnum: Run, cloud: StubCloud) -> None:
+    cloud.on("PATCH /v1/bays/web", 202, {"uuid": "u1"})
+    cloud.handlers["GET /v1/bays/u1"] = _statuses("UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE")
+    ran = magnum("bay-update", "web", "replace", "node_count=2", "--rollback", "--wait")
+    assert ran.code == 4
+    assert [line.split()[-1] for line in ran.err.splitlines()[:3]] == [
+        "UPDATE_IN_PROGRESS",
+        "ROLLBACK_IN_PROGRESS",
+        "ROLLBACK_COMPLETE",
+    ]
+    assert "ROLLBACK_COMPLETE: node 2: Quota exceeded for instances" in ran.err
+
+
 def test_delete_waits_until_it_is_gone(magnum: Run, cloud: StubCloud) -> None:
     cloud.on("GET /v1/bays/web", 200, ROW)
     cloud.on("DELETE /v1/bays/web", 204)
