@@ -233,9 +233,14 @@ def test_an_ambiguous_name(
     assert alice.get("/v1/containers/web?bay_ident=second").json == other
     assert alice.request("PUT", "/v1/containers/web/start?bay_ident=second").status_int == 200
     assert conductor.calls[-1] == ("container_act", other["uuid"], "start")
-    listed = alice.get("/v1/containers?bay_ident=second&limit=1").json
+    alice.post("/v1/bays", {"name": "second", "baymodel_id": "small"})
+    response = alice.post("/v1/containers", {"image": "nginx", "bay_uuid": "second"})
+    assert response.status_int == 409
+    assert "Please use the bay uuid instead." in sentences(response)[0]
+    assert alice.post("/v1/containers", {"bay_uuid": "second"}).status_int == 400
+    listed = alice.get(f"/v1/containers?bay_ident={second['uuid']}&limit=1").json
     assert [row["uuid"] for row in listed["containers"]] == [other["uuid"]]
-    assert "bay_ident=second" in listed["next"]
+    assert f"bay_ident={second['uuid']}" in listed["next"]
     assert alice.get("/v1/containers?bay_ident=nothing").status_int == 404
 
 

@@ -8,7 +8,7 @@ from magnum.db import models
 from magnum.db.session import Database
 from tests.functional.conftest import BAYMODEL, Client, sentences
 
-COLLECTIONS = ("baymodels", "bays", "nodes", "pods", "services", "rcs")
+COLLECTIONS = ("baymodels", "bays", "nodes", "pods", "services", "rcs", "containers")
 TABLES: dict[str, Any] = {
     "baymodels": models.BayModel,
     "bays": models.Bay,
@@ -16,6 +16,7 @@ TABLES: dict[str, Any] = {
     "pods": models.Pod,
     "services": models.Service,
     "rcs": models.ReplicationController,
+    "containers": models.Container,
 }
 BASE = "http://localhost"
 
@@ -30,7 +31,7 @@ def fill(database: Database, bay: dict[str, Any], plural: str, count: int) -> No
     elif plural == "bays":
         own |= {"baymodel_id": bay["baymodel_id"], "baymodel": {"coe": "kubernetes"}, "status": "CREATE_COMPLETE"}
     else:
-        own |= {"bay_uuid": bay["uuid"]}
+        own |= {"bay_uuid": bay["uuid"]} | ({"image": "x"} if plural == "containers" else {})
     with database.writer() as session:
         for number in range(count):
             uuid = f"00000000-0000-4000-8000-{number:012}"

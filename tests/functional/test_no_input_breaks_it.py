@@ -12,6 +12,7 @@ from magnum.api.fields import fields_of
 from magnum.api.resources.baymodels import BayModelFields
 from magnum.api.resources.bays import BayFields
 from magnum.api.resources.certificates import CertificateFields
+from magnum.api.resources.containers import ContainerFields
 from magnum.api.resources.nodes import NodeFields
 from magnum.api.resources.workloads import WorkloadFields
 from magnum.db import models
@@ -25,9 +26,16 @@ INPUTS: dict[str, type[wtypes.Base]] = {
     "nodes": NodeFields,
     "pods": WorkloadFields,
     "rcs": WorkloadFields,
+    "containers": ContainerFields,
     "certificates": CertificateFields,
 }
-TABLES: dict[str, Any] = {"baymodels": models.BayModel, "bays": models.Bay, "nodes": models.Node, "pods": models.Pod}
+TABLES: dict[str, Any] = {
+    "baymodels": models.BayModel,
+    "bays": models.Bay,
+    "nodes": models.Node,
+    "pods": models.Pod,
+    "containers": models.Container,
+}
 
 SCALARS = (
     st.none()
@@ -41,7 +49,21 @@ VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
 )
 PATHS = st.sampled_from(
-    ["/name", "/node_count", "/labels", "/labels/a", "/manifest", "/manifest_url", "/type", "//", "x"]
+    [
+        "/name",
+        "/node_count",
+        "/labels",
+        "/labels/a",
+        "/manifest",
+        "/manifest_url",
+        "/type",
+        "/image",
+        "/image_id",
+        "/memory",
+        "/environment",
+        "//",
+        "x",
+    ]
 )
 PATCHES = st.lists(
     st.fixed_dictionaries(
@@ -64,7 +86,11 @@ def count(database: Database, plural: str) -> int:
 
 
 @pytest.mark.parametrize("plural", INPUTS)
-def test_creating(alice: Client, ready_bay: dict[str, Any], database: Database, plural: str) -> None:
+def test_creating(
+    request: pytest.FixtureRequest, alice: Client, ready_bay: dict[str, Any], database: Database, plural: str
+) -> None:
+    if plural == "containers":
+        request.getfixturevalue("swarm_bay")
     fields = list(fields_of(INPUTS[plural]))
 
     @quick
@@ -78,9 +104,12 @@ def test_creating(alice: Client, ready_bay: dict[str, Any], database: Database, 
     _check()
 
 
-@pytest.mark.parametrize("path", ["/v1/baymodels/small", "/v1/bays/web", "/v1/pods/redis"])
-def test_patching(alice: Client, ready_bay: dict[str, Any], path: str) -> None:
+@pytest.mark.parametrize("path", ["/v1/baymodels/small", "/v1/bays/web", "/v1/pods/redis", "/v1/containers/redis"])
+def test_patching(alice: Client, ready_bay: dict[str, Any], database: Database, path: str) -> None:
     alice.post("/v1/pods", {"bay_uuid": "web", "manifest": POD})
+    owner = {"project_id": "project-a", "user_id": "alice", "bay_uuid": ready_bay["uuid"]}
+    with database.writer() as session:
+        session.add(models.Container(name="redis", image="redis", **owner))
 
     @quick
     @given(body=PATCHES | VALUES)
@@ -91,7 +120,7 @@ def test_patching(alice: Client, ready_bay: dict[str, Any], path: str) -> None:
     _check()
 
 
-@pytest.mark.parametrize("plural", ["baymodels", "bays", "pods"])
+@pytest.mark.parametrize("plural", ["baymodels", "bays", "pods", "containers"])
 def test_asking(alice: Client, ready_bay: dict[str, Any], plural: str) -> None:
     @quick
     @given(

@@ -17,6 +17,7 @@ CHANGES: dict[str, list[dict[str, Any]]] = {
     "pods": [{"op": "replace", "path": "/manifest", "value": POD}],
     "services": [{"op": "replace", "path": "/manifest", "value": POD}],
     "rcs": [{"op": "replace", "path": "/manifest", "value": POD}],
+    "containers": [{"op": "replace", "path": "/name", "value": "x"}],
 }
 
 
@@ -32,6 +33,9 @@ def objects(alice: Client, ready_bay: dict[str, Any], database: Database) -> dic
             owner = {"project_id": "project-a", "user_id": "alice", "bay_uuid": ready_bay["uuid"]}
             session.add(model(uuid=uuid, name="redis", **owner))
             made[plural] = (uuid, "redis")
+        uuid = "00000000-0000-4000-8000-000000000009"
+        session.add(models.Container(uuid=uuid, name="redis", image="redis", **owner))
+        made["containers"] = (uuid, "redis")
     return made
 
 

@@ -14,7 +14,7 @@ from magnum.api.resources.workloads import InBay
 from magnum.api.shapes import Parameter, Plain, Reply
 from magnum.api.types import Choice, Environment, Name, Schema, Text, Uuid
 from magnum.coe.containers import ContainerAction, ContainerStatus
-from magnum.common.exception import Invalid
+from magnum.common.exception import Conflict, Invalid, Problem
 from magnum.db import models, resources
 
 _LONGEST_COMMAND = 4096
@@ -160,7 +160,9 @@ def _bay_uuid(call: Call, values: Fields, problems: list[str]) -> str | None:
         return find_parent(call, values["bay_uuid"]).uuid
     except Invalid as error:
         problems.extend(error.problems)
-        return None
+    except Conflict as error:
+        problems.append(Problem(f"bay_uuid: {error.message}", error.code))
+    return None
 
 
 def _with_one_name(document: Any) -> Any:
