@@ -1,5 +1,6 @@
 """What a baymodel names is asked for where the cloud has a service for it."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -295,6 +296,17 @@ def test_a_service_that_does_not_answer(
     assert [sentence.partition(":")[0] for sentence in sentences(response)] == fields
     assert all(f"The {service} service" in sentence for sentence in sentences(response))
     assert cloud.count(service) == 1  # nobody waits twice for one that is away
+
+
+def test_services_are_asked_side_by_side(alice: Client, cloud: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    together, answer = threading.Barrier(3, timeout=10), cloud.answer
+
+    def _when_all_are_asked(*question: Any) -> Answer:
+        together.wait()
+        return answer(*question)
+
+    monkeypatch.setattr(cloud, "answer", _when_all_are_asked)
+    assert alice.post("/v1/baymodels", BODY | {"keypair_id": None, "fixed_network": None}).status_int == 201
 
 
 def test_all_services_away(alice: Client, cloud: FakeServices) -> None:
