@@ -1,13 +1,19 @@
 """What the files of the contract need before their first request."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from keystonemiddleware.fixture import AuthTokenFixture
+from oslo_config import cfg
+from oslo_db import exception as db_exc
 
 from magnum.common import clock
-from magnum.db import models
+from magnum.common.exception import Unavailable
+from magnum.common.idents import new_uuid
+from magnum.db import models, resources
 from magnum.db.session import Database
+from tests.functional.conftest import FakeConductor
 
 PEOPLE: dict[str, tuple[str | None, list[str]]] = {
     "alice": ("project-a", ["member", "reader"]),
@@ -36,3 +42,27 @@ def conductors(database: Database) -> None:
         with database.writer() as session:
             row = models.MagnumService(host=host, binary="magnum-conductor", last_seen_up=heard, report_count=7)
             session.add(row)
+
+
+@pytest.fixture
+def trouble(
+    ready_bay: dict[str, Any],
+    database: Database,
+    conductor: FakeConductor,
+    conf: cfg.ConfigOpts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No conductor answers; a list of baymodels finds no database, one of nodes a bug; little is read of a body."""
+    with database.writer() as session:
+        session.add(models.Pod(uuid=new_uuid(), name="redis", bay_uuid=ready_bay["uuid"], project_id="project-a"))
+    conductor.failure = Unavailable("No conductor answered.")
+    conf.set_override("max_body_size", 1024, group="api")
+    failures = {models.BayModel: db_exc.DBConnectionError("secret"), models.Node: RuntimeError("secret")}
+    page = resources.page
+
+    def _page(session: Any, context: Any, model: Any, *rest: Any, **named: Any) -> Any:
+        if model in failures:
+            raise failures[model]
+        return page(session, context, model, *rest, **named)
+
+    monkeypatch.setattr(resources, "page", _page)
