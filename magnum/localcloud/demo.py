@@ -32,7 +32,7 @@ _NODE_PORT = 30080
 _PODS_SECONDS = 120
 _NODES_SECONDS = 60
 # A bay whose last change failed works on; the change is asked for again.
-_USABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED")
+_USABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
 
 class DemoError(Exception):
@@ -120,7 +120,7 @@ class Demo:
     def _scale_bay(self) -> None:
         self._shell.heading("A second node")
         bay = self._shell.ask(f"magnum bay-show {BAY}")
-        if bay["node_count"] < 2 or bay["status"] == "UPDATE_FAILED":
+        if bay["node_count"] < 2 or bay["status"] in ("UPDATE_FAILED", "ROLLBACK_FAILED"):
             self._shell.run(f"magnum bay-update {BAY} replace node_count=2 --wait")
         else:
             self._shell.say(f"The bay {BAY} has {bay['node_count']} nodes from an earlier run.")

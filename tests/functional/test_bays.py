@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import webtest
 
 from magnum.common import clock
 from magnum.common.states import BayStatus
@@ -177,11 +178,49 @@ def test_removing_node_count_sets_its_default(alice: Client, ready_bay: dict[str
 def test_which_verb_is_allowed_when(alice: Client, bay: dict[str, Any], database: Database, status: BayStatus) -> None:
     set_status(database, bay["uuid"], status)
     changed = alice.patch("/v1/bays/web", scale(2)).status_int
-    allowed = {BayStatus.CREATE_COMPLETE, BayStatus.UPDATE_COMPLETE, BayStatus.UPDATE_FAILED}
-    assert changed == (200 if status in allowed else 409)
+    refused = {status for status in BayStatus if status.endswith("_IN_PROGRESS")}
+    refused |= {BayStatus.CREATE_FAILED, BayStatus.DELETE_FAILED}
+    assert changed == (409 if status in refused else 200)
     assert alice.delete("/v1/bays/web").status_int == 204
     assert alice.get("/v1/bays/web").json["status"] == "DELETE_IN_PROGRESS"
     assert alice.delete("/v1/bays/web").status_int == 204
+
+
+def rolled_back(client: Client, value: str) -> webtest.TestResponse:
+    version = "container-infra 1.3"
+    return client.patch(f"/v1/bays/web?rollback={value}", scale(2), OpenStack_API_Version=version)
+
+
+@pytest.mark.parametrize(
+    ("value", "arguments"),
+    [
+        ("True", {"node_count": 2, "rollback": True}),
+        ("1", {"node_count": 2, "rollback": True}),
+        ("false", {"node_count": 2}),
+    ],
+)
+def test_an_update_can_ask_to_be_rolled_back(
+    alice: Client, ready_bay: dict[str, Any], database: Database, value: str, arguments: dict[str, Any]
+) -> None:
+    response = rolled_back(alice, value)
+    assert (response.status_int, response.json) == (202, {"uuid": ready_bay["uuid"]})
+    with database.reader() as session:
+        assert session.query(models.Operation).filter_by(verb="update").one().arguments == arguments
+
+
+def test_rollback_is_asked_for_with_a_boolean(alice: Client, ready_bay: dict[str, Any]) -> None:
+    response = rolled_back(alice, "perhaps")
+    assert response.status_int == 400
+    assert "rollback" in sentences(response)[0]
+
+
+@pytest.mark.parametrize("status", list(BayStatus))
+def test_only_a_whole_bay_has_what_it_could_be_rolled_back_to(
+    alice: Client, bay: dict[str, Any], database: Database, status: BayStatus
+) -> None:
+    set_status(database, bay["uuid"], status)
+    response = rolled_back(alice, "True")
+    assert response.status_int == (202 if status.endswith("_COMPLETE") else 409)
 
 
 def test_events_tell_the_story_page_by_page(alice: Client, bay: dict[str, Any], database: Database) -> None:

@@ -12,8 +12,9 @@ from magnum.api.controller import ResourceController
 from magnum.api.fields import Dated, Field, Use, fields_of, read
 from magnum.api.resources.baymodels import BayModelFields, driver_problems
 from magnum.api.shapes import Listing, Object, Parameter, Reply
-from magnum.api.types import Choice, HttpUrl, Name, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
+from magnum.api.types import Boolean, Choice, HttpUrl, Name, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
 from magnum.api.versions import Feature
+from magnum.common import states
 from magnum.common.exception import Conflict, Invalid, NotFound, Problem
 from magnum.common.idents import is_uuid, new_uuid
 from magnum.common.states import BayStatus, Verb
@@ -76,6 +77,9 @@ class Bays(ResourceController[models.Bay]):
     model = models.Bay
     fields = BayFields
     short = ("uuid", "name", "baymodel_id", "node_count", "master_count", "bay_create_timeout", "status")
+    update_parameters = (
+        Parameter("rollback", Boolean(), "Whether an update that fails is undone by itself.", feature=Feature.ROLLBACK),
+    )
     ignored_parameters = ("bay_uuid",)
     created_replies = (
         Reply(201, Object(BayFields), located=True, until=Feature.ASYNC_BAYS),
@@ -139,7 +143,10 @@ class Bays(ResourceController[models.Bay]):
             raise Invalid(f"cannot change bay property(ies) {', '.join(others)}. Only node_count can be changed.")
         if not changed and not _means_change(row, document):
             return row
-        return self._scale(call, row, values["node_count"])
+        asked: dict[str, Any] = {"node_count": values["node_count"]}
+        if call.query.get("rollback"):
+            asked["rollback"] = True
+        return self._change(call, row, asked)
 
     def remove(self, call: Call, row: models.Bay) -> None:
         timeout = timedelta(minutes=call.services.conf.bay.delete_timeout)
@@ -148,10 +155,10 @@ class Bays(ResourceController[models.Bay]):
             operations.accept(session, call.context, current, Verb.DELETE, {}, timeout)
         call.services.conductor.operation_queued(call.context, row.uuid)
 
-    def _scale(self, call: Call, row: models.Bay, node_count: int) -> models.Bay:
+    def _change(self, call: Call, row: models.Bay, asked: Mapping[str, Any]) -> models.Bay:
         with call.services.database.writer() as session:
             current = resources.find(session, call.context, models.Bay, row.uuid)
-            operations.accept(session, call.context, current, Verb.UPDATE, {"node_count": node_count}, _limit(current))
+            operations.accept(session, call.context, current, Verb.UPDATE, asked, _limit(current))
             session.refresh(current)
         call.services.conductor.operation_queued(call.context, row.uuid)
         return current
@@ -179,7 +186,7 @@ def _means_change(row: models.Bay, document: Any) -> bool:
     the old number until its end: then the answer is that a change is in progress.
     """
     named = any(item["path"] == "/node_count" for item in document)
-    return named and row.status in (BayStatus.UPDATE_FAILED, BayStatus.UPDATE_IN_PROGRESS)
+    return named and row.status in states.CHANGING | states.HALF_CHANGED
 
 
 def _made_of(call: Call, ident: str, problems: list[str]) -> dict[str, Any]:
