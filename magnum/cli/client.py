@@ -60,7 +60,10 @@ class Client:
         """Change; the representation of what it is now.
 
         :param feature: version of the API that is asked for where the user chose none, as the change needs it
+        :raises UsageError: the user chose an older one
         """
+        if feature and self._version and self._version != "latest" and _numbers(self._version) < _numbers(feature):
+            raise UsageError(f"That needs version {feature} of the API, and --magnum-api-version says {self._version}.")
         return self._send("PATCH", path, json=body, params=params, version=self._version or feature)
 
     def delete(self, *path: str, params: Params = NO_PARAMS) -> None:
@@ -100,6 +103,10 @@ class Client:
         if not isinstance(body, dict):
             raise NotReachedError(f"{response.url} does not answer as Magnum does. Check the endpoint's URL.")
         return body
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _segment(text: str) -> str:

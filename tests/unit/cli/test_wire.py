@@ -293,6 +293,7 @@ def test_a_word_that_could_be_both_deletes_nothing(magnum: Run, cloud: StubCloud
         ("bay-create",),
         ("bay-list", "--limit", "0"),
         ("--magnum-api-version", "two", "bay-list"),
+        ("--magnum-api-version", "1.2", "bay-update", "web", "replace", "node_count=2", "--rollback"),
         ("--os-auth-system", "rackspace", "bay-list"),
         ("help", "nonsense"),
         ("nonsense",),
