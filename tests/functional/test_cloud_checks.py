@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from keystonemiddleware.fixture import AuthTokenFixture
 from oslo_config import cfg
 
@@ -31,6 +33,21 @@ BODY = {
     "fixed_network": "private",
 }
 NAMED = ("image_id", "flavor_id", "master_flavor_id", "keypair_id", "external_network_id", "fixed_network")
+ODD = [
+    ".",
+    "..",
+    "a/../b",
+    "%2e%2e",
+    "%2F",
+    "in:debian",
+    "eq:",
+    ":",
+    "?name=debian",
+    "#",
+    "\ud800",
+    "\0",
+    "\r\nX-Auth-Token: x",
+]
 
 
 @pytest.fixture
@@ -223,6 +240,20 @@ def test_a_public_baymodel_is_checked_for_whoever_uses_it(
     response = alice.post("/v1/bays", {"baymodel_id": "small"})
     assert response.status_int == 400
     assert "there is no image 'internal' that you can use" in sentences(response)[0]
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(named=st.dictionaries(st.sampled_from(NAMED), st.text() | st.sampled_from(ODD)))
+def test_whatever_is_named_breaks_nothing(alice: Client, cloud: FakeServices, named: dict[str, str]) -> None:
+    cloud.asked.clear()
+    assert alice.post("/v1/baymodels", BODY | named).status_int < 500
+    paths = {path.rpartition("/")[0] if "os-keypairs" in path else path for _, path in cloud.asked}
+    assert paths <= {"/v2/images", "/v2.1/flavors", "/v2.1/os-keypairs", "/v2.0/networks"}
 
 
 # --- clouds without a service, and services that do not answer --------------------------------------------------------
