@@ -4,20 +4,26 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from gabbi import case
 from gabbi.handlers import base, core, jsonhandler
+
+from tests.functional.described import check_described
 
 ERROR_FIELDS = {"request_id", "code", "status", "title", "detail", "links"}
 
 
 class Form(base.ResponseHandler):
-    """What holds for every answer, so no file says it: a request id, and from 400 up both forms of an error."""
+    """What holds for every answer, so no file says it: what OpenAPI says, a request id, both forms of an error."""
 
     test_key_suffix = "form"
 
     def __call__(self, test: case.HTTPTestCase) -> None:
         response, status = test.response, int(test.response["status"])
+        request = {"REQUEST_METHOD": test.test_data["method"], "PATH_INFO": unquote(urlsplit(test.url).path)}
+        body = test.output.encode() if isinstance(test.output, str) else test.output
+        check_described(request, status, response, body)
         assert re.search("^req-", response["x-openstack-request-id"])
         if status < 400:
             return
