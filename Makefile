@@ -63,8 +63,18 @@ shell: $(READY)
 unit: $(READY)  ## unit tests alone
 	@echo "== unit tests"; $(BIN)/pytest --quiet --numprocesses auto tests/unit
 
-functional: $(READY)  ## functional tests alone
-	@echo "== functional tests"; $(BIN)/pytest --quiet --numprocesses auto tests/functional
+functional: $(READY)  ## functional tests alone: on SQLite, PostgreSQL and MariaDB
+	@echo "== functional tests"; \
+	databases="sqlite postgresql mariadb"; \
+	if ! reason=$$($(BIN)/python -m tests.databases 2>&1); then \
+	    databases=sqlite; \
+	    echo; echo "NOT RUN: the functional tests on PostgreSQL and MariaDB:"; echo "$$reason"; \
+	    [ -z "$(STRICT)" ] || { echo "STRICT is set, so this is a failure."; exit 1; }; \
+	fi; \
+	for database in $$databases; do \
+	    echo "-- on $$database"; \
+	    $(BIN)/pytest --quiet --numprocesses auto --database $$database tests/functional || exit 1; \
+	done
 
 integration: $(READY)  ## integration tests alone: a cloud of their own, beside yours
 	@echo "== integration tests"; \

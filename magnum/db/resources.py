@@ -93,12 +93,7 @@ def page(
     sort = _column(model, wanted.sort_key)
     if wanted.marker is not None:
         query = query.where(_after(session, context, model, wanted, sort))
-    order = [sort, model.id] if wanted.sort_key != "id" else [model.id]
-    if wanted.sort_dir == "desc":
-        query = query.order_by(*[column.desc() for column in order])
-    else:
-        query = query.order_by(*order)
-    return session.scalars(query.limit(wanted.limit)).all()
+    return session.scalars(query.order_by(*_order(session, model, wanted, sort)).limit(wanted.limit)).all()
 
 
 def every(
@@ -236,6 +231,20 @@ def _equal(model: type[Row], filters: Mapping[str, Any] | None) -> list[ColumnEl
     return conditions
 
 
+def _order(
+    session: Session, model: type[Row], wanted: Page, sort: InstrumentedAttribute[Any]
+) -> list[ColumnElement[Any]]:
+    """By the sort key, then by the id; null is less than any value, which PostgreSQL has to be told."""
+    down = wanted.sort_dir == "desc"
+    last = model.id.desc() if down else model.id.asc()
+    if wanted.sort_key == "id":
+        return [last]
+    first = sort.desc() if down else sort.asc()
+    if session.get_bind().dialect.name == "postgresql":
+        first = first.nulls_last() if down else first.nulls_first()
+    return [first, last]
+
+
 def _after(
     session: Session, context: RequestContext, model: type[Row], wanted: Page, sort: InstrumentedAttribute[Any]
 ) -> ColumnElement[bool]:
@@ -248,12 +257,8 @@ def _after(
     beyond_id: ColumnElement[bool] = model.id < row_id if down else model.id > row_id
     if wanted.sort_key == "id":
         return beyond_id
-    # Null sorts first on SQLite and MariaDB and last on PostgreSQL; either way nulls stand together.
-    nulls_first = session.get_bind().dialect.name != "postgresql"
-    nulls_before = nulls_first != down
     if value is None:
         same = and_(sort.is_(None), beyond_id)
-        return or_(same, sort.is_not(None)) if nulls_before else same
-    beyond = sort < value if down else sort > value
+        return same if down else or_(same, sort.is_not(None))
     same = and_(sort == value, beyond_id)
-    return or_(beyond, same) if nulls_before else or_(beyond, same, sort.is_(None))
+    return or_(sort < value, same, sort.is_(None)) if down else or_(sort > value, same)

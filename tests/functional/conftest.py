@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_socket
 import webtest
 from cryptography.fernet import Fernet
 from keystonemiddleware.fixture import AuthTokenFixture
 from oslo_config import cfg
 from oslo_config.fixture import Config
+from oslo_db import options as database_options
 from sqlalchemy import event
 
 from magnum.api import app as api_app
@@ -20,26 +22,55 @@ from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
 from magnum.common.idents import new_uuid
 from magnum.conf import CONF
-from magnum.db import models, resources
+from magnum.db import models, resources, schema
 from magnum.db.session import Database
+from tests import databases
 from tests.functional.described import check_described
 
 MODELS: dict[str, Any] = {"pod": models.Pod, "service": models.Service, "rc": models.ReplicationController}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=databases.NAMES, default="sqlite", help="what the application stores its rows in"
+    )
+
+
 @pytest.fixture(autouse=True)
-def _no_network(socket_disabled: None) -> None:
-    """The application is called in this process; nothing here opens a socket."""
+def _no_network() -> Iterator[None]:
+    """The application is called in this process; only a database is reached by a socket, one in a folder."""
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The URL of a database whose schema migrations made, on the server that ``--database`` names; None for SQLite."""
+    name = request.config.getoption("--database")
+    if name == "sqlite":
+        yield None
+        return
+    with databases.running(name) as url:
+        conf = cfg.ConfigOpts()
+        conf.register_opts(database_options.database_opts, group="database")
+        conf([], default_config_files=[])
+        conf.set_override("connection", url, group="database")
+        database = Database(conf)
+        schema.upgrade(database)
+        database.dispose()
+        yield url
 
 
 @pytest.fixture
-def conf(tmp_path: Path) -> Iterator[cfg.ConfigOpts]:
+def conf(tmp_path: Path, server: str | None) -> Iterator[cfg.ConfigOpts]:
     """A configuration as small as it can be."""
+    connection = (server or f"sqlite:///{tmp_path}/magnum.sqlite").replace("%", "%%")
     path = tmp_path / "magnum.conf"
     path.write_text(
         "[DEFAULT]\ntransport_url = fake://\n"
         f"[certificates]\nencryption_key = {Fernet.generate_key().decode()}\n"
-        f"[database]\nconnection = sqlite:///{tmp_path}/magnum.sqlite\n"
+        f"[database]\nconnection = {connection}\n"
         "[keystone_authtoken]\nauth_type = none\nwww_authenticate_uri = http://keystone.invalid\n"
         "service_token_roles_required = true\n"
     )
@@ -57,6 +88,10 @@ def database(conf: cfg.ConfigOpts) -> Iterator[Database]:
     database = Database(conf)
     models.Base.metadata.create_all(database.engine)
     yield database
+    if database.engine.dialect.name != "sqlite":
+        with database.engine.begin() as connection:
+            for table in models.Base.metadata.sorted_tables:
+                connection.execute(table.delete())
     database.dispose()
 
 
