@@ -24,16 +24,15 @@ from magnum.common.idents import new_uuid
 from magnum.conf import CONF
 from magnum.db import models, resources, schema
 from magnum.db.session import Database
-from tests import databases
+from tests.databases import NAMES as DATABASES
+from tests.databases import running
 from tests.functional.described import check_described
 
 MODELS: dict[str, Any] = {"pod": models.Pod, "service": models.Service, "rc": models.ReplicationController}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--database", choices=databases.NAMES, default="sqlite", help="what the application stores its rows in"
-    )
+    parser.addoption("--database", choices=DATABASES, default="sqlite", help="what the application stores its rows in")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +50,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str | None]:
     if name == "sqlite":
         yield None
         return
-    with databases.running(name) as url:
+    with running(name) as url:
         conf = cfg.ConfigOpts()
         conf.register_opts(database_options.database_opts, group="database")
         conf([], default_config_files=[])
