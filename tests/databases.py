@@ -5,6 +5,7 @@ A server listens on a socket in its folder only, keeps nothing safe from a crash
 """
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -57,7 +58,7 @@ class Server(ABC):
         """The server, up; gives the URL of an empty database."""
         self.prepare()
         with (self._folder / "log").open("wb") as log:
-            process = subprocess.Popen(self.argv(), stdout=log, stderr=log, **self._identity())
+            process = subprocess.Popen(self.argv(), stdout=log, stderr=log, user=_user(), group=_user())
             try:
                 self._wait(process)
                 yield self.url
@@ -74,14 +75,14 @@ class Server(ABC):
 
     def _run(self, *argv: str | Path) -> bool:
         result = subprocess.run(
-            argv, capture_output=True, timeout=_START_SECONDS, check=False, cwd="/", **self._identity()
+            argv, capture_output=True, timeout=_START_SECONDS, check=False, cwd="/", user=_user(), group=_user()
         )
         return result.returncode == 0
 
-    @staticmethod
-    def _identity() -> dict[str, str]:
-        """Neither server runs as root."""
-        return {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+
+def _user() -> int:
+    """Who the server runs as: neither takes root, so that becomes nobody."""
+    return os.geteuid() or pwd.getpwnam("nobody").pw_uid
 
 
 class PostgreSQL(Server):
@@ -101,8 +102,8 @@ class PostgreSQL(Server):
 
     def argv(self) -> Sequence[str | Path]:
         careless = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
-        places = ["-D", self._folder / "data", "-k", self._folder, "-clisten_addresses="]
-        return [_POSTGRESQL / "postgres", *places, *careless]
+        places = ("-D", self._folder / "data", "-k", self._folder, "-clisten_addresses=")
+        return (_POSTGRESQL / "postgres", *places, *careless)
 
     def make_database(self) -> bool:
         return self._run(_POSTGRESQL / "createdb", "-h", self._folder, "-U", _MAGNUM, _MAGNUM)
@@ -129,7 +130,7 @@ class MariaDB(Server):
     def argv(self) -> Sequence[str | Path]:
         careless = ("--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--innodb-buffer-pool-size=32M")
         places = (f"--datadir={self._folder / 'data'}", f"--socket={self._socket}", "--skip-networking")
-        return ["mariadbd", "--no-defaults", *places, *careless]
+        return ("mariadbd", "--no-defaults", *places, *careless)
 
     def make_database(self) -> bool:
         statement = f"CREATE DATABASE {_MAGNUM} CHARACTER SET utf8mb4"
@@ -146,7 +147,7 @@ def running(name: str) -> Iterator[str]:
     """A server of this name, up; gives the URL of an empty database."""
     folder = Path(tempfile.mkdtemp(prefix="magnum-"))
     if os.geteuid() == 0:
-        shutil.chown(folder, "nobody", "nogroup")
+        shutil.chown(folder, _user(), _user())
     try:
         with SERVERS[name](folder).running() as url:
             yield url
@@ -162,7 +163,7 @@ def main() -> None:
             f"The functional tests on real databases need Debian packages. As root: apt-get install {' '.join(wanted)}"
         )
     if wanted:
-        print(f"Installing {', '.join(wanted)} from Debian")
+        print(f"Installing {', '.join(wanted)} from Debian", flush=True)
         packages.install(wanted)
 
 
