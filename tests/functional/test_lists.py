@@ -101,26 +101,3 @@ def test_limit_is_clamped(alice: Client, conf: Any, bay: dict[str, Any]) -> None
 def test_host_and_scheme_of_links_are_the_requests(alice: Client, baymodel: dict[str, Any]) -> None:
     row = alice.get("/v1/baymodels/small", Host="magnum.example.org:9511").json
     assert row["links"][0]["href"] == f"http://magnum.example.org:9511/v1/baymodels/{row['uuid']}"
-
-
-@every_collection
-def test_cost_of_lists(
-    alice: Client, ready_bay: dict[str, Any], database: Database, statements: list[str], plural: str
-) -> None:
-    fill(database, ready_bay, plural, 20)
-    marker = "00000000-0000-4000-8000-000000000003"
-    bay = "" if plural in ("bays", "baymodels") else "bay_ident=web&"
-    for path in (f"/v1/{plural}", f"/v1/{plural}/detail", f"/v1/{plural}?{bay}limit=5&marker={marker}&sort_key=uuid"):
-        statements.clear()
-        assert alice.get(path).status_int == 200
-        assert len([text for text in statements if text != "BEGIN"]) <= 3, statements
-
-
-@every_collection
-def test_cost_of_one(
-    alice: Client, ready_bay: dict[str, Any], database: Database, statements: list[str], plural: str
-) -> None:
-    fill(database, ready_bay, plural, 3)
-    statements.clear()
-    assert alice.get(f"/v1/{plural}/n001").status_int == 200
-    assert len([text for text in statements if text != "BEGIN"]) <= 2, statements

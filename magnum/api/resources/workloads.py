@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from magnum.api import patch
-from magnum.api.call import Call
+from magnum.api.call import Answer, Call
 from magnum.api.controller import Fields, ResourceController
 from magnum.api.fields import Dated, Field, Use
 from magnum.api.resources.bays import find_parent
@@ -39,12 +39,25 @@ class InBay(ResourceController[Row]):
         Parameter("bay_uuid", Text(255, shortest=0), "The same, as it was called before."),
     )
 
-    def find(self, call: Call) -> Row:
+    def show(self, call: Call) -> Answer:
+        """One object, as its bay has it."""
+        rule = f"{self.noun}:get"
+        call.allow(rule)
         bay = self.chosen_bay(call)
+        if bay is None:
+            return super().show(call)
+        known = self.refresh(call, self._usable([bay]))  # before looking: others may have made it in the bay just now
+        row = self._find_in(call, bay)
+        call.allow(rule, self.target(row))
+        return Answer(self.view(call, row if known else _unknown(row)))
+
+    def find(self, call: Call) -> Row:
+        return self._find_in(call, self.chosen_bay(call))
+
+    def _find_in(self, call: Call, bay: models.Bay | None) -> Row:
+        bay_uuid = bay.uuid if bay else None
         with call.services.database.reader() as session:
-            return resources.find(
-                session, call.context, self.model, call.arguments["ident"], bay_uuid=bay.uuid if bay else None
-            )
+            return resources.find(session, call.context, self.model, call.arguments["ident"], bay_uuid=bay_uuid)
 
     def chosen_bay(self, call: Call) -> models.Bay | None:
         """The bay that the path or the query names, if they name one.

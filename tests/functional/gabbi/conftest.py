@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_db import exception as db_exc
 
 from magnum.common import clock
+from magnum.common.context import RequestContext
 from magnum.common.exception import Unavailable
 from magnum.common.idents import new_uuid
 from magnum.db import models, resources
@@ -66,3 +67,20 @@ def trouble(
         return page(session, context, model, *rest, **named)
 
     monkeypatch.setattr(resources, "page", _page)
+
+
+@pytest.fixture
+def made_by_others(
+    ready_bay: dict[str, Any], database: Database, conductor: FakeConductor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bay has a pod that was not made by Magnum, as a conductor finds out when it looks."""
+    refresh = conductor.workload_refresh
+
+    def _refresh(context: RequestContext, kind: str, bay_uuids: list[str]) -> None:
+        refresh(context, kind, bay_uuids)
+        with database.writer() as session:
+            if kind == "pod" and session.query(models.Pod).count() == 0:
+                owner = {"project_id": "project-a", "user_id": "alice"}
+                session.add(models.Pod(uuid=new_uuid(), name="redis", bay_uuid=ready_bay["uuid"], **owner))
+
+    monkeypatch.setattr(conductor, "workload_refresh", _refresh)
