@@ -14,7 +14,7 @@ from magnum.common.exception import Unavailable
 from magnum.common.idents import new_uuid
 from magnum.db import models, resources
 from magnum.db.session import Database
-from tests.functional.conftest import FakeConductor
+from tests.functional.conftest import Client, FakeConductor, set_status
 
 PEOPLE: dict[str, tuple[str | None, list[str]]] = {
     "alice": ("project-a", ["member", "reader"]),
@@ -84,3 +84,10 @@ def made_by_others(
                 session.add(models.Pod(uuid=new_uuid(), name="redis", bay_uuid=ready_bay["uuid"], **owner))
 
     monkeypatch.setattr(conductor, "workload_refresh", _refresh)
+
+
+@pytest.fixture
+def second_bay(alice: Client, baymodel: dict[str, Any], database: Database) -> None:
+    """Another bay of Alice's that is there."""
+    bay = alice.post("/v1/bays", {"name": "second", "baymodel_id": baymodel["uuid"]}).json
+    set_status(database, bay["uuid"], "CREATE_COMPLETE")
