@@ -11,9 +11,9 @@ import threading
 from typing import Any
 
 import kombu.exceptions
-import oslo_messaging as messaging
 from oslo_log import log
 
+from magnum.common.bus import messaging
 from magnum.common.context import service_context
 
 LOG = log.getLogger(__name__)

@@ -7,16 +7,11 @@ Messages carry ids and plain values; the conductor reads the rows. Methods and t
 from typing import Any
 
 from oslo_config import cfg
-from oslo_service import backend
 
-# oslo.messaging imports oslo.service, which takes eventlet where nobody chose before.
-backend.init_backend(backend.BackendType.THREADING)
-
-import oslo_messaging as messaging  # noqa: E402
-
-from magnum.common import exception  # noqa: E402
-from magnum.common.bus_door import BUS_ERRORS, BusDoor  # noqa: E402
-from magnum.common.context import RequestContext  # noqa: E402
+from magnum.common import exception
+from magnum.common.bus import messaging
+from magnum.common.bus_door import BUS_ERRORS, BusDoor
+from magnum.common.context import RequestContext
 
 NAMESPACE_VERSION = "1.0"
 IN_MEMORY = "fake://"

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import oslo_messaging as messaging
-
 from magnum.coe.workloads import WorkloadKind
+from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
 from magnum.common.exception import MagnumError
 from magnum.common.rpc import NAMESPACE_VERSION

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import oslo_messaging as messaging
 import pytest
 from oslo_config import cfg
 
 from magnum.api import app as api_app
 from magnum.api.call import Services
 from magnum.common import rpc
+from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
 from magnum.common.exception import BayUnreachable, Invalid, MagnumError, RemoteRefusal
 from tests.functional.conftest import Client, sentences

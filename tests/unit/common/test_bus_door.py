@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import kombu.exceptions
-import oslo_messaging as messaging
 import pytest
 from oslo_config import cfg
 
 from magnum.common import rpc
+from magnum.common.bus import messaging
 from magnum.common.bus_door import BusDoor
 from magnum.common.context import RequestContext
 from magnum.common.exception import Unavailable
