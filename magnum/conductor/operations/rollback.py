@@ -36,6 +36,7 @@ from magnum.db.operations import Event, Progress
 LOG = log.getLogger(__name__)
 
 _CAUSE = "failed_update"
+_CANCELLED = "Heat was asked to cancel it."
 _PREPARE_PAUSE = 2.0
 _BEGIN_PAUSE = 2.0
 _LONGEST_BEGIN = timedelta(seconds=60)
@@ -150,7 +151,8 @@ def _wait_for_begin(job: Job, stack: StackState) -> Again:
 def _find_cause(job: Job, stack: StackState) -> dict[str, Any]:
     failed = job.stacks.failed_update(stack.name, stack.id)
     found = faults.collect(failed.resources)
-    reason = faults.one_line(found, failed.reason or stack.reason)
+    said = stack.reason if stack.action == "UPDATE" else _CANCELLED
+    reason = faults.one_line(found, failed.reason or said)
     return {"reason": reason, "faults": found, "seen_at": clock.now().isoformat()}
 
 

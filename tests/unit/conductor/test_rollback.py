@@ -119,6 +119,7 @@ def test_one_that_somebody_else_asked_heat_for_is_told_as_well(
     world.stack(uuid).settle()
     world.work()
     assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.ROLLBACK_COMPLETE, 1)
+    assert (world.bay(uuid).status_reason or "").endswith("Heat was asked to cancel it.")
 
 
 def test_the_moment_between_the_failure_and_the_rollback_is_no_end(world: World, growing: str) -> None:
