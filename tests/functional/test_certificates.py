@@ -72,13 +72,6 @@ def test_tenant(alice: Client, certified: str) -> None:
         assert response.json["csr"] == ADMIN_CSR
 
 
-def test_other_tenants_bay_and_no_bay(alice: Client, mallory: Client, certified: str) -> None:
-    assert mallory.get(f"/v1/certificates/{certified}").status_int == 404
-    assert mallory.post("/v1/certificates", {"bay_uuid": certified, "csr": ADMIN_CSR}).status_int == 400
-    assert alice.get("/v1/certificates/nothing").status_int == 404
-    assert alice.post("/v1/certificates", {"bay_uuid": "nothing", "csr": ADMIN_CSR}).status_int == 400
-
-
 def test_bad_requests(alice: Client, certified: str) -> None:
     assert len(sentences(alice.post("/v1/certificates", {}))) == 2
     for csr in ("x", "-----BEGIN CERTIFICATE REQUEST-----\nx\n-----END CERTIFICATE REQUEST-----\n", 5, ["x"]):
@@ -88,12 +81,6 @@ def test_bad_requests(alice: Client, certified: str) -> None:
 
 def test_certificates_are_not_there_yet(alice: Client, bay: dict[str, Any]) -> None:
     assert alice.get("/v1/certificates/web").status_int == 409
-
-
-def test_reader_looks_but_does_not_sign(people: People, certified: str) -> None:
-    reader = people("project-a", "rita", ["reader"])
-    assert reader.get("/v1/certificates/web").status_int == 200
-    assert reader.post("/v1/certificates", {"bay_uuid": "web", "csr": ADMIN_CSR}).status_int == 403
 
 
 def test_node_gets_ca_and_its_own_certificate(node: Client, master: Client, certified: str) -> None:

@@ -106,14 +106,6 @@ def test_every_problem_is_named(alice: Client, swarm_bay: dict[str, Any], conduc
     assert conductor.calls == []
 
 
-def test_a_uuid_can_be_asked_for(alice: Client, swarm_bay: dict[str, Any]) -> None:
-    body = {"image": "nginx", "bay_uuid": "web", "uuid": UUID}
-    assert alice.post("/v1/containers", body).json["uuid"] == UUID
-    response = alice.post("/v1/containers", body)
-    assert response.status_int == 409
-    assert sentences(response) == ["A container with the same uuid already exists."]
-
-
 def test_what_a_patch_must_not_change(alice: Client, container: dict[str, Any]) -> None:
     for path in ("/uuid", "/status", "/bay_uuid", "/links", "/created_at", "/project_id", "/host"):
         response = alice.patch("/v1/containers/web", [{"op": "replace", "path": path, "value": UUID}])
@@ -157,18 +149,6 @@ def test_execute_wants_a_command(alice: Client, container: dict[str, Any]) -> No
     assert 'Missing argument: "command"' in sentences(response)[0]
     assert alice.request("PUT", "/v1/containers/web/execute?command=").status_int == 400
     assert alice.request("PUT", "/v1/containers/web/start?command=ls").status_int == 400
-
-
-def test_other_verbs_are_not_taken(alice: Client, container: dict[str, Any]) -> None:
-    for action in (*ACTIONS, "execute"):
-        for method in ("GET", "POST", "PATCH", "DELETE"):
-            response = alice.request(method, f"/v1/containers/web/{action}")
-            assert response.status_int == 405, (method, action)
-            assert response.headers["Allow"] == "PUT"
-    for method in ("PUT", "POST", "PATCH", "DELETE"):
-        assert alice.request(method, "/v1/containers/web/logs").status_int == 405
-    assert alice.request("PUT", "/v1/containers/web").status_int == 405
-    assert alice.request("PUT", "/v1/containers/web/rename").status_int == 404
 
 
 def test_a_bay_that_is_not_swarm_is_refused(alice: Client, ready_bay: dict[str, Any], conductor: FakeConductor) -> None:
@@ -259,13 +239,6 @@ def test_strangers_and_readers(
     assert reader.delete("/v1/containers/web").status_int == 403
     assert conductor.calls == []
     assert reader.get("/v1/containers/web/logs").status_int == 200
-
-
-def test_a_list_costs_three_statements_at_most(alice: Client, container: dict[str, Any], statements: list[str]) -> None:
-    for path in ("/v1/containers", "/v1/containers/detail", "/v1/containers?bay_ident=web"):
-        statements.clear()
-        assert alice.get(path).status_int == 200
-        assert len([text for text in statements if text != "BEGIN"]) <= 3, statements
 
 
 def test_a_name_can_be_found_by(alice: Client) -> None:

@@ -86,11 +86,6 @@ def test_bad_queries(alice: Client, plural: str) -> None:
     assert alice.get(f"/v1/{plural}?limit=99999999999999999999").status_int == 200
 
 
-def test_dead_arguments_of_old_clients(alice: Client, bay: dict[str, Any]) -> None:
-    assert alice.get("/v1/bays?bay_uuid=x").json["bays"]
-    assert alice.get("/v1/baymodels/detail?baymodel_uuid=x").json["baymodels"]
-
-
 def test_limit_is_clamped(alice: Client, conf: Any, bay: dict[str, Any]) -> None:
     alice.post("/v1/baymodels", BAYMODEL)
     conf.set_override("max_limit", 1, group="api")

@@ -1,28 +1,11 @@
-"""Nodes, by the contract."""
+"""Nodes, beyond the contract in gabbi/: tenancy of what must be unique, and what conductors are asked."""
 
 from typing import Any
 
 from magnum.common.exception import Unavailable
-from tests.functional.conftest import Client, FakeConductor, sentences
+from tests.functional.conftest import Client, FakeConductor
 
 OWN = {"type": "bare", "image_id": "debian", "ironic_node_id": "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"}
-
-
-def test_registered_by_hand(alice: Client) -> None:
-    response = alice.post("/v1/nodes", {**OWN, "name": "ignored", "uuid": None})
-    made = response.json
-    assert response.status_int == 201
-    assert {name: made[name] for name in OWN} == OWN
-    assert made["bay_uuid"] is made["name"] is None
-    assert made["addresses"] == []
-    assert alice.post("/v1/nodes", OWN).status_int == 409
-    path = f"/v1/nodes/{made['uuid']}"
-    assert alice.get(path).json == made
-    assert alice.patch(path, [{"op": "replace", "path": "/type", "value": "virt"}]).json["type"] == "virt"
-    for name in ("bay_uuid", "name", "role", "status", "addresses", "uuid"):
-        assert alice.patch(path, [{"op": "replace", "path": f"/{name}", "value": "x"}]).status_int == 400
-    assert alice.delete(path).status_int == 204
-    assert alice.get("/v1/nodes").json == {"nodes": []}
 
 
 def test_another_tenants_uuid_is_as_if_not_given(alice: Client, mallory: Client) -> None:
@@ -43,15 +26,6 @@ def test_nodes_of_a_bay(alice: Client, ready_bay: dict[str, Any], bay_node: str,
     assert alice.get("/v1/nodes/web-node-0").json["uuid"] == bay_node
     conductor.failure = Unavailable("No conductor answered.")
     assert alice.get("/v1/nodes").json["nodes"][0]["status"] == "Unknown"
-
-
-def test_nodes_of_a_bay_go_with_its_node_count(alice: Client, bay_node: str) -> None:
-    for response in (
-        alice.delete(f"/v1/nodes/{bay_node}"),
-        alice.patch(f"/v1/nodes/{bay_node}", [{"op": "replace", "path": "/type", "value": "virt"}]),
-    ):
-        assert response.status_int == 400
-        assert "node_count" in sentences(response)[0]
 
 
 def test_another_tenants_ironic_node_is_nobodys_business(alice: Client, mallory: Client) -> None:
