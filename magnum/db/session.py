@@ -3,6 +3,10 @@
 `reader` and `writer` are the only way to a session. On SQLite a writer takes the database's write lock when it begins
 (``BEGIN IMMEDIATE``): a transaction that reads first and writes later would otherwise fail at once, without waiting
 its turn, when another wrote in between.
+
+oslo.db opens an SQLite file anew for each session and settles each time how the connection works, which takes longer
+than to read a row. So the engine for SQLite is made here: a plain pool, whose connections go from thread to thread and
+are each in one thread at a time. What oslo.db makes of a database's errors holds for it too.
 """
 
 import contextlib
@@ -11,11 +15,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
-from oslo_db.sqlalchemy import engines
-from sqlalchemy import Engine, event
+from oslo_db.sqlalchemy import engines, exc_filters
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
 _SQLITE_LOCK_SECONDS = 30
+_FOR_WRITING = "magnum_for_writing"
+"""Option of an execution: the transaction is going to write."""
 
 
 class Database:
@@ -43,15 +49,10 @@ class Database:
     @contextlib.contextmanager
     def writer(self) -> Iterator[Session]:
         """A transaction: committed at the end, rolled back on any exception."""
-        with (
-            self.engine.connect() as connection,
-            Session(connection, expire_on_commit=False, join_transaction_mode="control_fully") as session,
-        ):
-            if connection.dialect.name == "sqlite":
-                connection.info["in_transaction"] = True  # tells oslo.db's own listener to begin nothing
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            with session.begin():
-                yield session
+        engine = self.engine.execution_options(**{_FOR_WRITING: True})
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now, and on SQLite waits its turn
+            yield session
 
     def dispose(self) -> None:
         """Close all connections."""
@@ -63,25 +64,37 @@ class Database:
 
 def _make_engine(conf: cfg.ConfigOpts) -> Engine:
     url = conf.database.connection
+    if make_url(url).get_backend_name() == "sqlite":
+        return _make_sqlite_engine(url)
     engine: Engine = engines.create_engine(
         url,
-        sqlite_fk=True,
         max_pool_size=conf.database.max_pool_size,
         max_overflow=conf.database.max_overflow,
         connection_recycle_time=conf.database.connection_recycle_time,
         max_retries=0,  # a database that is away is an error at once: the API says so, the conductor comes back
+        thread_checkin=False,  # lets greenlets take turns, of which there are none
     )
-    if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine)
     if engine.dialect.name in ("mysql", "mariadb"):
         # Its default locks gaps between rows too, and so makes transactions of unrelated bays wait for each other.
         return engine.execution_options(isolation_level="READ COMMITTED")
     return engine
 
 
-def _tune_sqlite(engine: Engine) -> None:
+def _make_sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_size=0)  # 0: as many as there are threads that ask at once
+    exc_filters.register_engine(engine)
+
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin below, not where the sqlite3 module would have them
         connection.execute(f"PRAGMA busy_timeout = {_SQLITE_LOCK_SECONDS * 1000}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begins(connection: Connection) -> None:
+        for_writing = connection.get_execution_options().get(_FOR_WRITING)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if for_writing else "BEGIN")
+
+    return engine
