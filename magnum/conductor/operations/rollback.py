@@ -4,7 +4,7 @@ Heat undoes a change that failed by itself, so that it happens whoever else is a
 the parameters of the change before. A bay that is whole is one that fits those; so only such a bay can be changed with
 rollback.
 
-Three things of a rollback are not Heat's to know:
+Four things of a rollback are not Heat's to know:
 
 - **Nodes that have to be built anew** get the user_data of back then, and in it the bootstrap token of an operation
   that is long over. Before nodes are removed, the stack is therefore changed once without changing anything, but with
@@ -12,6 +12,8 @@ Three things of a rollback are not Heat's to know:
 - **Nodes that were drained** and stay after all are closed to pods until somebody opens them.
 - **Why the change failed**: the resources that failed are removed. Heat's events still tell it, and it is read as soon
   as the failure is seen.
+- **What the rollback itself breaks off**: a node that was still being built when another failed, and that is wanted all
+  the same, counts as failed then. So a rollback that fails is asked for once more, as a change to what was.
 
 Between a failed change and its rollback a stack is UPDATE_FAILED for a moment, which is not its end, unless Heat's
 engine died just then.
@@ -65,6 +67,8 @@ def prepare(job: Job) -> Done | Again:
 def wait_for_change(job: Job) -> Done | Again:
     """Wait until Heat has changed the stack, or has undone the change."""
     stack = job.read_stack()
+    if stack is not None and _second_tag(job) in stack.tags:
+        return _look_at_end(job, stack)
     if stack is not None and job.tag in stack.tags:
         if stack.action == "ROLLBACK":
             return _look_at_rollback(job, stack)
@@ -119,11 +123,31 @@ def explained(job: Job, failed: StepFailed) -> dict[str, Any]:
 def _look_at_rollback(job: Job, stack: StackState) -> Done | Again:
     if not is_under_way(job):
         _begin(job, stack)
+    if stack.status == "FAILED":
+        return _ask_again(job, stack)
+    return _look_at_end(job, stack)
+
+
+def _ask_again(job: Job, stack: StackState) -> Again:
+    """Heat has been asked to make the stack what it was."""
+    failed = common.failure(job, stack)
+    wanted = job.wanted_stack(job.bay.node_count)
+    job.stacks.update(stack.name, stack.id, wanted.arguments(), _second_tag(job), job.stack_timeout_minutes)
+    text = f"Rollback failed, and Heat is asked for it again: {failed.reason}"
+    job.write(Progress(events=[Event(text, "warning", common.WAIT_FOR_STACK.name)]))
+    return Again(common.RECHECK_SECONDS)
+
+
+def _look_at_end(job: Job, stack: StackState) -> Done | Again:
     if not stack.settled:
         return Again(common.RECHECK_SECONDS)
     if stack.status == "FAILED":
         raise common.failure(job, stack)
     return Done("Heat has undone the change.", warning=True)
+
+
+def _second_tag(job: Job) -> str:
+    return f"{job.tag}-back"
 
 
 def _begin(job: Job, stack: StackState) -> None:

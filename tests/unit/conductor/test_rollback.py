@@ -151,6 +151,9 @@ def test_a_rollback_that_fails_says_both_and_has_ways_out(world: World, cloud: F
     world.work(seconds=3)
     port = StackResource(("nodes", "2", "port"), "OS::Neutron::Port", "DELETE_FAILED", "Port is in use.", "p", False)
     stack.fail("Resource DELETE failed", [port])
+    world.work(seconds=3)
+    assert world.bay(growing).status == BayStatus.ROLLBACK_IN_PROGRESS
+    stack.fail("Resource DELETE failed", [port])
     world.work()
     bay = world.bay(growing)
     assert bay.status == BayStatus.ROLLBACK_FAILED
@@ -165,6 +168,27 @@ def test_a_rollback_that_fails_says_both_and_has_ways_out(world: World, cloud: F
     world.scale(growing, 2)
     world.work()
     assert (world.bay(growing).status, world.bay(growing).node_count) == (BayStatus.UPDATE_COMPLETE, 2)
+
+
+@pytest.mark.parametrize("answer_is_lost", [False, True])
+def test_a_rollback_that_broke_off_what_it_wants_is_asked_for_again(
+    world: World, cloud: FakeCloud, growing: str, answer_is_lost: bool
+) -> None:
+    stack = world.stack(growing)
+    stack.begin_rollback(CHANGE_FAILED, [QUOTA])
+    world.work(seconds=3)
+    stack.fail("Resource UPDATE failed", [leaf(("nodes", "0"), "server.yaml", "Stack UPDATE cancelled")])
+    if answer_is_lost:
+        cloud.calls.fail("heat.update", AWAY, after=True)
+    world.work(seconds=10)
+    assert (world.bay(growing).status, world.bay(growing).node_count) == (BayStatus.ROLLBACK_IN_PROGRESS, 1)
+    assert not stack.rollback
+    assert cloud.calls.count["heat.update"] == 2
+    stack.settle()
+    world.work()
+    bay = world.bay(growing)
+    assert (bay.status, bay.node_count) == (BayStatus.ROLLBACK_COMPLETE, 1)
+    assert bay.status_reason == "Update failed and was rolled back to 1 node: node 1: Quota exceeded for instances"
 
 
 def test_a_deadline_that_passes_meanwhile_ends_it(world: World, cloud: FakeCloud, growing: str) -> None:
@@ -195,8 +219,9 @@ def test_a_deletion_supersedes_it(world: World, cloud: FakeCloud, growing: str, 
 
 def test_a_failed_one_can_be_deleted(world: World, cloud: FakeCloud, growing: str) -> None:
     world.stack(growing).begin_rollback(CHANGE_FAILED)
-    world.stack(growing).fail("No.")
-    world.work()
+    for _ in range(2):
+        world.stack(growing).fail("No.")
+        world.work(seconds=3)
     assert world.bay(growing).status == BayStatus.ROLLBACK_FAILED
     cloud.heat.at_once = True
     world.ask(growing, Verb.DELETE)
