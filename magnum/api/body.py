@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+from oslo_log import log
 from webob import Request
 
 from magnum.api.errors import TooLarge
 from magnum.common.exception import Invalid
+
+LOG = log.getLogger(__name__)
 
 _DEEPEST = 32
 _BAD_JSON = "Request is not in valid JSON format."
@@ -31,7 +34,11 @@ def _read(request: Request, max_size: int) -> bytes:
     length = request.content_length
     if length is not None and length > max_size:
         raise _too_large(max_size)
-    raw: bytes = request.body_file.read(max_size + 1)
+    try:
+        raw: bytes = request.body_file.read(max_size + 1)
+    except OSError as error:  # of the connection: nobody may be there any more to read the answer
+        LOG.info("The body of %s %s did not come to its end: %s", request.method, request.path, error)
+        raise Invalid("The body of the request did not come to its end.") from error
     if len(raw) > max_size:
         raise _too_large(max_size)
     return raw
