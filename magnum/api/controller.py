@@ -103,10 +103,10 @@ class ResourceController(Generic[Row]):
         """The object as it is to be shown."""
         return row
 
-    def rows(self, call: Call, page: Page) -> Sequence[Row]:
-        """The objects of a page."""
+    def rows(self, call: Call, names: Sequence[str], page: Page) -> Sequence[Fields]:
+        """These fields of the objects of a page."""
         with call.services.database.reader() as session:
-            return resources.page(session, call.context, self.model, page)
+            return resources.page(session, call.context, self.model, names, page)
 
     def checked(
         self,
@@ -196,15 +196,17 @@ class ResourceController(Generic[Row]):
         """How a patch is answered."""
         return self.changed_replies or (Reply(200, Object(self.fields)),)
 
-    def view(self, call: Call, row: Row, names: Sequence[str] | None = None) -> dict[str, Any]:
+    def view(self, call: Call, row: Row) -> dict[str, Any]:
         """An object as clients see it."""
-        return views.represent(row, names or self.full(), call.host_url, self.plural)
+        fields = {name: getattr(row, name) for name in self.full()}
+        return views.represent(fields, call.host_url, self.plural)
 
     def _page(self, call: Call, names: Sequence[str], path: str) -> Answer:
         page = paging.read_page(call.query, call.services.conf.api.max_limit)
-        rows = self.rows(call, page)
-        body: dict[str, Any] = {self.plural: [self.view(call, row, names) for row in rows]}
+        rows = self.rows(call, names, page)
+        host_url = call.host_url
+        body: dict[str, Any] = {self.plural: [views.represent(row, host_url, self.plural) for row in rows]}
         if len(rows) == page.limit:
             chosen = {item.name: call.query[item.name] for item in self.filters if item.name in call.query}
-            body["next"] = paging.next_link(call.host_url, path, page, rows[-1].uuid, chosen)
+            body["next"] = paging.next_link(call.host_url, path, page, rows[-1]["uuid"], chosen)
         return Answer(body)

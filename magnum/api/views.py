@@ -1,10 +1,8 @@
 """How rows look to a client."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-
-from magnum.db import models
 
 
 def timestamp(value: datetime | None) -> str | None:
@@ -20,11 +18,10 @@ def links(host_url: str, collection: str, ident: str) -> list[dict[str, str]]:
     ]
 
 
-def represent(row: models.Owned, fields: Iterable[str], host_url: str, collection: str) -> dict[str, Any]:
-    """The named fields of a row, with its links."""
-    view = {name: getattr(row, name) for name in fields}
+def represent(fields: Mapping[str, Any], host_url: str, collection: str) -> dict[str, Any]:
+    """An object with these fields, its uuid among them, and with its links."""
+    view = {**fields, "links": links(host_url, collection, fields["uuid"])}
     for name in ("created_at", "updated_at"):
         if name in view:
             view[name] = timestamp(view[name])
-    view["links"] = links(host_url, collection, row.uuid)
     return view

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Boolean, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, synonym
 
 from magnum.common import clock
 from magnum.common.idents import new_uuid
@@ -176,10 +176,8 @@ class Container(Owned, Base):
     memory: Mapped[str | None]
     environment: Mapped[dict[str, str]] = mapped_column(default=dict)
 
-    @property
-    def image_id(self) -> str:
-        """The image, as it was called before."""
-        return self.image
+    image_id: Mapped[str] = synonym("image")
+    """The image, as it was called before."""
 
 
 class Certificate(Timestamps, Base):

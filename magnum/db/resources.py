@@ -11,9 +11,11 @@ from typing import Any, TypeVar, cast
 from oslo_db import exception as db_exception
 from sqlalchemy import (
     JSON,
+    Column,
     ColumnElement,
     CursorResult,
     Select,
+    Table,
     and_,
     delete,
     false,
@@ -24,7 +26,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from magnum.common.context import RequestContext
 from magnum.common.exception import Conflict, Invalid, NotFound
@@ -81,19 +83,25 @@ def page(
     session: Session,
     context: RequestContext,
     model: type[Row],
+    names: Sequence[str],
     wanted: Page,
     filters: Mapping[str, Any] | None = None,
-) -> Sequence[Row]:
+) -> list[dict[str, Any]]:
     """A page of the objects this tenant may see, in a total order (the sort key, then the id).
 
+    They are plain values rather than objects: of a long list these take most of the time, and most of it for columns
+    that nobody looks at.
+
+    :param names: the columns that are wanted of each
     :raises NotFound: the marker is no object of the list
     :raises Invalid: no such sort key
     """
-    query = select(model).where(_visible(context, model), *_equal(model, filters))
+    query = select(*[_shown(model, name) for name in names]).where(_visible(context, model), *_equal(model, filters))
     sort = _column(model, wanted.sort_key)
     if wanted.marker is not None:
         query = query.where(_after(session, context, model, wanted, sort))
-    return session.scalars(query.order_by(*_order(session, model, wanted, sort)).limit(wanted.limit)).all()
+    rows = session.execute(query.order_by(*_order(session, model, wanted, sort)).limit(wanted.limit))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def every(
@@ -190,53 +198,60 @@ def _is_known(database: Database, context: RequestContext, model: type[Row], uui
         return count(session, context, model, {"uuid": uuid}) > 0
 
 
+def _table(model: type[Row]) -> Table:
+    """Statements that name only its columns are not for SQLAlchemy's ORM, and the faster for it."""
+    return cast(Table, inspect(model).local_table)
+
+
+def _shown(model: type[Row], name: str) -> Column[Any]:
+    synonym = inspect(model).synonyms.get(name)
+    return _table(model).c[synonym.name if synonym else name]
+
+
 def _own(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:
     if context.all_projects:
         return true()
     project_id: str | None = context.project_id
     user_id: str | None = context.user_id
     if project_id:
-        return model.project_id == project_id
+        return _table(model).c.project_id == project_id
     if user_id:
-        return model.user_id == user_id
+        return _table(model).c.user_id == user_id
     return false()
 
 
 def _visible(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:
     own = _own(context, model)
     if issubclass(model, models.BayModel):
-        return or_(own, model.public.is_(True))
+        return or_(own, _table(model).c.public.is_(True))
     return own
 
 
 def _named(model: type[Row], ident: str) -> ColumnElement[bool]:
     if is_uuid(ident):
-        return model.uuid == ident
+        return _table(model).c.uuid == ident
     return _column(model, "name") == ident
 
 
-def _column(model: type[Row], name: str) -> InstrumentedAttribute[Any]:
+def _column(model: type[Row], name: str) -> Column[Any]:
     if name not in sort_keys(model):
         known = ", ".join(sort_keys(model))
         raise Invalid(f"{NAMES[model]}s have no sortable field {name!r}. Use one of: {known}.")
-    column: InstrumentedAttribute[Any] = getattr(model, name)
-    return column
+    return _table(model).c[name]
 
 
 def _equal(model: type[Row], filters: Mapping[str, Any] | None) -> list[ColumnElement[bool]]:
     conditions = []
     for name, value in (filters or {}).items():
-        column = getattr(model, name)
+        column = _table(model).c[name]
         conditions.append(column.in_(value) if isinstance(value, list | set | tuple) else column == value)
     return conditions
 
 
-def _order(
-    session: Session, model: type[Row], wanted: Page, sort: InstrumentedAttribute[Any]
-) -> list[ColumnElement[Any]]:
+def _order(session: Session, model: type[Row], wanted: Page, sort: Column[Any]) -> list[ColumnElement[Any]]:
     """By the sort key, then by the id; null is less than any value, which PostgreSQL has to be told."""
     down = wanted.sort_dir == "desc"
-    last = model.id.desc() if down else model.id.asc()
+    last = _table(model).c.id.desc() if down else _table(model).c.id.asc()
     if wanted.sort_key == "id":
         return [last]
     first = sort.desc() if down else sort.asc()
@@ -246,15 +261,16 @@ def _order(
 
 
 def _after(
-    session: Session, context: RequestContext, model: type[Row], wanted: Page, sort: InstrumentedAttribute[Any]
+    session: Session, context: RequestContext, model: type[Row], wanted: Page, sort: Column[Any]
 ) -> ColumnElement[bool]:
-    marker: Select[Any] = select(sort, model.id).where(_visible(context, model), model.uuid == wanted.marker)
+    columns = _table(model).c
+    marker: Select[Any] = select(sort, columns.id).where(_visible(context, model), columns.uuid == wanted.marker)
     found = session.execute(marker).one_or_none()
     if found is None:
         raise NotFound(f"{NAMES[model]} {wanted.marker}, given as the marker, could not be found.")
     value, row_id = found
     down = wanted.sort_dir == "desc"
-    beyond_id: ColumnElement[bool] = model.id < row_id if down else model.id > row_id
+    beyond_id: ColumnElement[bool] = columns.id < row_id if down else columns.id > row_id
     if wanted.sort_key == "id":
         return beyond_id
     if value is None:

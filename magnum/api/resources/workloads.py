@@ -78,13 +78,13 @@ class InBay(ResourceController[Row]):
             current = resources.find(session, call.context, self.model, row.uuid)
         return current if known else _unknown(current)
 
-    def rows(self, call: Call, page: Page) -> Sequence[Row]:
+    def rows(self, call: Call, names: Sequence[str], page: Page) -> Sequence[Mapping[str, Any]]:
         bay = self.chosen_bay(call)
         known = self.refresh(call, self._usable([bay] if bay else _bays(call)))
         filters = {"bay_uuid": bay.uuid} if bay else None
         with call.services.database.reader() as session:
-            rows = resources.page(session, call.context, self.model, page, filters)
-        return rows if known else [_unknown(row) for row in rows]
+            rows = resources.page(session, call.context, self.model, names, page, filters)
+        return rows if known else [{**row, "status": UNKNOWN} if "status" in row else row for row in rows]
 
     def refresh(self, call: Call, bay_uuids: list[str]) -> bool:
         """Bring the rows in these bays up to date; False where nobody could be asked."""

@@ -18,7 +18,7 @@ def add(database: Database, context: RequestContext, **values: Any) -> models.Ba
 
 def names(database: Database, context: RequestContext, page: Page) -> list[str | None]:
     with database.reader() as session:
-        return [row.name for row in resources.page(session, context, models.BayModel, page)]
+        return [row["name"] for row in resources.page(session, context, models.BayModel, ["name"], page)]
 
 
 def test_found_by_uuid_and_by_name(database: Database, context: RequestContext) -> None:
@@ -49,7 +49,7 @@ def test_strangers_see_and_change_nothing(
         with pytest.raises(NotFound):
             resources.remove(session, stranger, models.BayModel, row.uuid)
         with pytest.raises(NotFound):
-            resources.page(session, stranger, models.BayModel, Page(10, marker=row.uuid))
+            resources.page(session, stranger, models.BayModel, ["uuid"], Page(10, marker=row.uuid))
         assert resources.count(session, stranger, models.BayModel) == 0
         assert resources.count(session, service_context(), models.BayModel) == 1
 
@@ -83,11 +83,12 @@ def test_pages_put_together_are_the_list(
     marker = None
     while True:
         with database.reader() as session:
-            part = resources.page(session, context, models.BayModel, Page(2, marker, sort_key, sort_dir))
+            wanted = Page(2, marker, sort_key, sort_dir)
+            part = resources.page(session, context, models.BayModel, ["uuid"], wanted)
         if not part:
             break
-        collected += [row.uuid for row in part]
-        marker = part[-1].uuid
+        collected += [row["uuid"] for row in part]
+        marker = part[-1]["uuid"]
     assert sorted(collected) == sorted(row.uuid for row in rows)
     by_uuid = {row.uuid: row.name for row in rows}
     assert [by_uuid[uuid] for uuid in collected] == whole
