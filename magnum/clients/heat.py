@@ -19,6 +19,7 @@ from magnum.clients.errors import Transient, from_status, translated
 _SERVICE = "orchestration"
 _IDS_PER_CALL = 150  # an id takes 40 characters of a URL, and servers take about 8,000
 _DEPTH = 5
+_NEVER = "9999"
 _TRIES_WITH_NEW_TOKEN = 4
 
 
@@ -153,7 +154,7 @@ class Stacks:
         """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""
         with _translated():
             found = self._client.events.list(f"{name}/{stack_id}", nested_depth=_DEPTH)
-            return _failed_update(sorted(found, key=lambda item: str(item.event_time)), stack_id)
+            return _failed_update(found, stack_id)
 
 
 def _chunks(stack_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -219,23 +220,22 @@ def _resources(found: Iterable[Any]) -> list[StackResource]:
     ]
 
 
-def _failed_update(events: Iterable[Any], stack_id: str) -> FailedUpdate:
-    """Of all events, oldest first, those between the start of the last update and the start of its rollback."""
-    of_update: list[Any] = []
-    reason, over = "", False
-    for item in events:
-        status = str(item.resource_status)
-        if _is_of_stack(item) and item.physical_resource_id == stack_id:
-            if status == "UPDATE_IN_PROGRESS":
-                of_update, reason, over = [], "", False
-            elif status == "UPDATE_FAILED":
-                reason = item.resource_status_reason or ""
-            over = over or status.startswith("ROLLBACK_")
-        elif not over and not _is_of_stack(item):
-            of_update.append(item)
-    owners = {item.physical_resource_id: item for item in of_update if item.physical_resource_id}
-    nested = {_link(item, "stack").rpartition("/")[2] for item in of_update}
+def _failed_update(events: Sequence[Any], stack_id: str) -> FailedUpdate:
+    """Of all events those between the start of the last update and that of its rollback.
+
+    Their times are whole seconds, and what happens in one second has no order.
+    """
+    of_stack = [item for item in events if _is_of_stack(item) and item.physical_resource_id == stack_id]
+    started = max((item.event_time for item in of_stack if item.resource_status == "UPDATE_IN_PROGRESS"), default="")
+    undone = (item.event_time for item in of_stack if item.resource_status.startswith("ROLLBACK_"))
+    over = min((time for time in undone if time >= started), default=_NEVER)
     failed = [
+        item for item in events if started <= item.event_time <= over and item.resource_status.endswith("_FAILED")
+    ]
+    reasons = [item.resource_status_reason for item in failed if item in of_stack]
+    owners = {item.physical_resource_id: item for item in events if not _is_of_stack(item)}
+    nested = {_link(item, "stack").rpartition("/")[2] for item in events}
+    resources = [
         StackResource(
             path=_path(item, owners),
             type=getattr(item, "resource_type", None) or "",
@@ -244,10 +244,11 @@ def _failed_update(events: Iterable[Any], stack_id: str) -> FailedUpdate:
             physical_id=item.physical_resource_id or "",
             nested=item.physical_resource_id in nested,
         )
-        for item in of_update
-        if item.resource_status.endswith("_FAILED")
+        for item in failed
+        # What is in a nested stack of which nothing is told any more is told by the resources around it.
+        if not _is_of_stack(item) and _link(_outermost(item, owners), "stack").endswith(f"/{stack_id}")
     ]
-    return FailedUpdate(reason, failed)
+    return FailedUpdate((reasons[-1] if reasons else None) or "", resources)
 
 
 def _is_of_stack(event: Any) -> bool:
@@ -257,14 +258,22 @@ def _is_of_stack(event: Any) -> bool:
 
 def _path(item: Any, inside: Mapping[str, Any]) -> tuple[str, ...]:
     """From the outermost stack: a nested stack is the physical resource of the resource it belongs to."""
-    path = [item.resource_name]
+    return tuple(owner.resource_name for owner in reversed(_owners(item, inside)))
+
+
+def _outermost(item: Any, inside: Mapping[str, Any]) -> Any:
+    return _owners(item, inside)[-1]
+
+
+def _owners(item: Any, inside: Mapping[str, Any]) -> list[Any]:
+    """The resource, that to which its stack belongs, and so on."""
+    found = [item]
     for _ in range(_DEPTH):
-        owner = inside.get(_link(item, "stack").rpartition("/")[2])
+        owner = inside.get(_link(found[-1], "stack").rpartition("/")[2])
         if owner is None:
             break
-        path.append(owner.resource_name)
-        item = owner
-    return tuple(reversed(path))
+        found.append(owner)
+    return found
 
 
 def _link(item: Any, relation: str) -> str:

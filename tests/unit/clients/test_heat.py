@@ -26,9 +26,11 @@ class FakeSession:
     def __init__(self) -> None:
         self.answers: list[tuple[int, Any] | Exception] = []
         self.asked: list[tuple[str, str]] = []
+        self.sent: list[Any] = []
 
-    def request(self, url: str, method: str, **_kwargs: Any) -> requests.Response:
+    def request(self, url: str, method: str, **kwargs: Any) -> requests.Response:
         self.asked.append((method, url))
+        self.sent.append(kwargs.get("data"))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -152,3 +154,51 @@ def test_resources_know_their_place_through_nested_stacks(stacks: Stacks, sessio
     session.answers = [(200, {"resources": found})]
     every = {item.path: item.nested for item in stacks.resources("bay-1", "s-1")}
     assert every == {("nodes", "0", "server"): False, ("nodes", "0"): True, ("nodes",): True, ("network",): False}
+
+
+def event(name: str, stack: str, status: str, second: int, physical: str | None = None, reason: str = "") -> Any:
+    return {
+        "resource_name": name,
+        "resource_status": status,
+        "resource_status_reason": reason,
+        "physical_resource_id": physical,
+        "event_time": f"2026-01-01T00:00:{second:02}Z",
+        "links": [{"rel": "stack", "href": f"http://heat/v1/p/stacks/name/{stack}"}],
+    }
+
+
+GONE = "Conflict: resources.nodes.resources[2].resources.server: no"
+EVENTS = [
+    event("bay-1", "s-1", "UPDATE_IN_PROGRESS", 1, "s-1"),
+    event("nodes", "s-1", "UPDATE_FAILED", 2, "group", "of the update before"),
+    event("bay-1", "s-1", "UPDATE_FAILED", 2, "s-1", "of the update before"),
+    event("bay-1", "s-1", "UPDATE_IN_PROGRESS", 10, "s-1"),
+    event("bay-1-nodes", "group", "UPDATE_FAILED", 14, "group", "a nested stack itself"),
+    event("server", "inner", "CREATE_FAILED", 14, "", "Quota exceeded"),
+    event("server", "gone", "CREATE_FAILED", 14, "", "no"),
+    event("bay-1", "s-1", "UPDATE_FAILED", 15, "s-1", "Resource UPDATE failed"),
+    event("bay-1", "s-1", "ROLLBACK_IN_PROGRESS", 15, "s-1"),
+    event("1", "group", "CREATE_FAILED", 15, "inner", "Quota exceeded"),
+    event("nodes", "s-1", "UPDATE_FAILED", 15, "group", GONE),
+    event("port", "s-1", "DELETE_FAILED", 20, "p", "of the rollback"),
+    event("bay-1", "s-1", "ROLLBACK_FAILED", 21, "s-1"),
+]
+
+
+@pytest.mark.parametrize("last", [11, 13])
+def test_how_an_update_failed_is_known_from_events(stacks: Stacks, session: FakeSession, last: int) -> None:
+    session.answers = [(200, {"events": EVENTS[:last]})]
+    failed = stacks.failed_update("bay-1", "s-1")
+    assert failed.reason == "Resource UPDATE failed"
+    assert {item.path: (item.reason, item.nested) for item in failed.resources} == {
+        ("nodes", "1", "server"): ("Quota exceeded", False),
+        ("nodes", "1"): ("Quota exceeded", True),
+        ("nodes",): (GONE, True),
+    }
+
+
+@pytest.mark.parametrize("rollback", [False, True])
+def test_each_update_says_whether_it_is_to_be_undone(stacks: Stacks, session: FakeSession, rollback: bool) -> None:
+    session.answers = [(202, {})]
+    stacks.update("bay-1", "s-1", {}, "tag", 5, rollback=rollback)
+    assert json.loads(session.sent[-1])["disable_rollback"] is not rollback

@@ -82,3 +82,10 @@ def test_other_faults_are_counted_and_long_ones_cut() -> None:
 
 def test_without_faults_the_stack_speaks() -> None:
     assert faults.one_line([], "Create timed out") == "Create timed out"
+
+
+def test_what_is_gone_is_named_by_the_resource_around_it() -> None:
+    reason = "Conflict: resources.nodes.resources[2].resources.server: No host was found."
+    (fault,) = faults.collect([failed("nodes", reason, "OS::Heat::ResourceGroup", nested=True)])
+    assert (fault["resource"], fault["name"]) == ("nodes.2.server", "node 2")
+    assert faults.one_line([fault], "") == "node 2: No host was found."
