@@ -212,6 +212,8 @@ class Operation(Timestamps, Base):
     """The last finished step."""
     attempts: Mapped[int] = mapped_column(default=0)
     """Failed tries of the step that is next."""
+    keys_given: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often masters that it builds have asked for the keys of the control plane."""
     owner: Mapped[str | None]
     fence: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
