@@ -16,7 +16,7 @@ from magnum.localcloud.cloud import LocalCloud
 from magnum.localcloud.paths import DEFAULT_NAME, CloudPaths, cache_root, state_root
 from magnum.localcloud.preflight import PreflightError
 from magnum.localcloud.processes import ServiceError, tail
-from magnum.localcloud.settings import BUSES, DATABASES, Settings, Wish
+from magnum.localcloud.settings import BUSES, DATABASES, HEATS, Settings, Wish
 from magnum.localcloud.steps import Steps
 
 _DESCRIPTION = """\
@@ -104,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--api-workers", type=_count, metavar="N", help="processes of the API; needs --bus rabbit (default: 1)"
     )
+    up.add_argument(
+        "--heat",
+        choices=HEATS,
+        help="real: bays get servers; stand-in: a Heat that only plays, for tests (default: as the cloud was made, "
+        "else real)",
+    )
     add("check", _check, "say what keeps this machine from running the cloud, and change nothing")
     add("status", _status, "show which services run, where they are reached and where they log")
     logs = add("logs", _logs, "show the end of the logs")
@@ -147,7 +153,9 @@ def _check(options: argparse.Namespace) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     paths = CloudPaths.named(options.name)
-    wish = Wish(options.port_offset, options.bus, options.database, options.conductors, options.api_workers)
+    wish = Wish(
+        options.port_offset, options.bus, options.database, options.conductors, options.api_workers, options.heat
+    )
     cloud = LocalCloud(paths, settings.settle(paths, wish))
     begun = time.monotonic()
     cloud.check()

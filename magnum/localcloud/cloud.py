@@ -42,6 +42,7 @@ from magnum.localcloud.credentials import Account
 from magnum.localcloud.engine import Engine
 from magnum.localcloud.files import Secrets, make_private_folder, write_atomically
 from magnum.localcloud.heat_service import Heat
+from magnum.localcloud.heat_stand_in_service import HeatStandIn
 from magnum.localcloud.identity import Endpoint, Identity, Passwords
 from magnum.localcloud.keystone_service import Keystone
 from magnum.localcloud.magnum_services import Magnum
@@ -50,7 +51,7 @@ from magnum.localcloud.paths import CloudPaths, Ports, cache_root, state_root
 from magnum.localcloud.postgresql import PostgreSQL
 from magnum.localcloud.processes import ServiceError
 from magnum.localcloud.rabbit import Rabbit
-from magnum.localcloud.settings import Settings
+from magnum.localcloud.settings import STAND_IN, Settings
 from magnum.localcloud.steps import Steps
 
 _RABBIT = (rabbit.NAME, rabbit.EPMD)
@@ -68,6 +69,7 @@ _PRIVATE_FOLDERS = ("heat", "keystone", "kubeconfig", "logs", "magnum", "mariadb
 _STOP_SECONDS = 20.0
 _TOOLS = ("curl",)
 _USUAL_GATEWAY = "172.17.0.1"
+_LOOPBACK = "127.0.0.1"
 _MAGNUM = "magnum"
 _CHARSET = "utf8mb4"
 _DATABASE_PASSWORD = "magnum_database_password"  # noqa: S105 - the name of a secret
@@ -98,25 +100,40 @@ class LocalCloud:
             make_private_folder(self.paths.root / name)
         cloud_settings.store(self.paths, self.settings)
         self._install_packages(steps)
+        if self._plays:
+            self._start_services(_LOOPBACK, steps)
+            self._start_magnum(_LOOPBACK, steps)
+            return
         kernel_limits.raise_limits()
         with steps.step("Docker Engine"):
             docker = engine.ensure()
         with ThreadPoolExecutor(max_workers=3) as pool:
             images = pool.submit(node_image.ensure_artifacts, docker, self.paths.logs, steps)
-            environments = {name: pool.submit(_make_environment, name, steps) for name in ("keystone", "heat")}
+            if not self.paths.description.exists():
+                self._describe(docker, {"images": {}})
             try:
-                self._start_services(docker, environments, steps)
+                self._start_services(docker.gateway, steps)
             except BaseException:
                 steps.say("  What runs beside this is brought to its end first, so that it need not be done again.")
                 raise
             self._describe(docker, images.result().as_description())
         with steps.step("Servers of bays"):
             BayServers(docker.docker_host, self.paths.name).start()
-        self._start_magnum(docker, steps)
+        self._start_magnum(docker.gateway, steps)
+
+    @property
+    def _plays(self) -> bool:
+        """Whether its bays have no servers, so that it needs no Docker Engine and no images."""
+        return self.settings.heat == STAND_IN
+
+    @property
+    def gateway(self) -> str:
+        """Where the services listen."""
+        return _LOOPBACK if self._plays else engine.ensure().gateway
 
     def check(self) -> None:
         """Raise PreflightError if this machine cannot run the cloud; changes nothing."""
-        gateway = engine.ensure().gateway if engine.is_available() else _USUAL_GATEWAY
+        gateway = self.gateway if self._plays or engine.is_available() else _USUAL_GATEWAY
         preflight.check(
             self.paths,
             self.ports,
@@ -128,7 +145,7 @@ class LocalCloud:
                 "memcached": ("127.0.0.1", self.ports.memcached),
                 **({"RabbitMQ": ("127.0.0.1", self.ports.rabbit)} if self.settings.bus == "rabbit" else {}),
             },
-            builds=not kubernetes_build.is_built(),
+            builds=not self._plays and not kubernetes_build.is_built(),
         )
 
     def down(self, steps: Steps) -> None:
@@ -185,7 +202,7 @@ class LocalCloud:
     def times_of_bay(self, name: str, uuid: str) -> BayTimes | None:
         """How long a bay took to be made; None where that is no longer told."""
         stack = f"{name}-{uuid.replace('-', '')[:12]}"
-        database = self._magnum(engine.ensure(), Secrets(self.paths.secrets)).connection
+        database = self._magnum(self.gateway, Secrets(self.paths.secrets)).connection
         return bay_times.of_bay(database, self.paths.log(heat_service.NAME), uuid, stack)
 
     def memory(self) -> int:
@@ -201,11 +218,8 @@ class LocalCloud:
 
     def _install_packages(self, steps: Steps) -> None:
         wanted = {*venvs.PACKAGES, *mariadb.PACKAGES, *memcached.PACKAGES, *_TOOLS}
-        if not engine.is_available():
-            wanted.update(engine.PACKAGES)
-        if not kubernetes_build.is_built():
-            wanted.update(kubernetes_build.PACKAGES)
-        wanted.update(node_image.PACKAGES)
+        if not self._plays:
+            wanted.update(_packages_for_servers())
         if self.settings.bus == "rabbit":
             wanted.update(rabbit.PACKAGES)
         if self.settings.database == "postgresql":
@@ -216,28 +230,34 @@ class LocalCloud:
                 step.at(f"installing {len(missing)}")
                 packages.install(missing)
 
-    def _start_services(self, docker: Engine, environments: Mapping[str, Future[Path]], steps: Steps) -> None:
+    def _start_services(self, gateway: str, steps: Steps) -> None:
         secrets = Secrets(self.paths.secrets)
         database = MariaDB(self.paths, self.ports)
-        if not self.paths.description.exists():
-            self._describe(docker, {"images": {}})
-        with steps.step("MariaDB"):
-            database.start()
-        with steps.step("memcached"):
-            memcached.start(self.paths, self.ports)
-        venv = environments["keystone"].result()
-        keystone = Keystone(self.paths, self.ports, docker.gateway, venv, secrets, database)
-        with steps.step("Keystone"):
-            keystone.start()
-        heat = Heat(
-            self.paths, self.ports, docker.gateway, keystone.url, environments["heat"].result(), secrets, database
-        )
-        with steps.step("Projects, users and endpoints"):
-            self._set_up_identity(keystone, heat, self._magnum(docker, secrets), secrets)
-        with steps.step("Heat"):
-            heat.start()
+        names = ("keystone",) if self._plays else ("keystone", "heat")
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            environments = {name: pool.submit(_make_environment, name, steps) for name in names}
+            with steps.step("MariaDB"):
+                database.start()
+            with steps.step("memcached"):
+                memcached.start(self.paths, self.ports)
+            keystone = Keystone(self.paths, self.ports, gateway, environments["keystone"].result(), secrets, database)
+            with steps.step("Keystone"):
+                keystone.start()
+            heat = self._heat(gateway, environments.get("heat"), secrets, database)
+            with steps.step("Projects, users and endpoints"):
+                self._set_up_identity(keystone, heat, self._magnum(gateway, secrets), secrets)
+            with steps.step("Heat"):
+                heat.start()
 
-    def _set_up_identity(self, keystone: Keystone, heat: Heat, magnum: Magnum, secrets: Secrets) -> None:
+    def _heat(
+        self, gateway: str, environment: Future[Path] | None, secrets: Secrets, database: MariaDB
+    ) -> Heat | HeatStandIn:
+        url = self._keystone_url(gateway)
+        if environment is None:
+            return HeatStandIn(self.paths, self.ports, gateway, url)
+        return Heat(self.paths, self.ports, gateway, url, environment.result(), secrets, database)
+
+    def _set_up_identity(self, keystone: Keystone, heat: Heat | HeatStandIn, magnum: Magnum, secrets: Secrets) -> None:
         identity.set_up(
             Identity(keystone.url, secrets.get(keystone_service.ADMIN_PASSWORD)),
             Passwords(
@@ -260,14 +280,14 @@ class LocalCloud:
             commands=(Path(sys.executable).parent, kubernetes_build.folder()),
         )
 
-    def _start_magnum(self, docker: Engine, steps: Steps) -> None:
+    def _start_magnum(self, gateway: str, steps: Steps) -> None:
         secrets = Secrets(self.paths.secrets)
         if self.settings.bus == "rabbit":
             with steps.step("RabbitMQ"):
                 Rabbit(self.paths, self.ports, secrets).start()
         self._make_database(secrets, steps)
         with steps.step("Magnum"):
-            self._magnum(docker, secrets).start()
+            self._magnum(gateway, secrets).start()
         if self.settings.bus != "rabbit":
             for name in _RABBIT:
                 processes.stop(self.paths.pid_file(name), _STOP_SECONDS)
@@ -288,12 +308,12 @@ class LocalCloud:
             return MariaDB(self.paths, self.ports).url(_MAGNUM, secrets.get(_DATABASE_PASSWORD), _CHARSET)
         return None
 
-    def _magnum(self, docker: Engine, secrets: Secrets) -> Magnum:
+    def _magnum(self, gateway: str, secrets: Secrets) -> Magnum:
         return Magnum(
             self.paths,
             self.ports,
-            docker.gateway,
-            self._keystone_url(docker),
+            gateway,
+            self._keystone_url(gateway),
             secrets,
             Rabbit(self.paths, self.ports, secrets).transport_url if self.settings.bus == "rabbit" else None,
             self._database_url(secrets),
@@ -301,8 +321,8 @@ class LocalCloud:
             self.settings.api_workers,
         )
 
-    def _keystone_url(self, docker: Engine) -> str:
-        return f"http://{docker.gateway}:{self.ports.keystone}/v3"
+    def _keystone_url(self, gateway: str) -> str:
+        return f"http://{gateway}:{self.ports.keystone}/v3"
 
     def _describe(self, docker: Engine, images: Mapping[str, Any]) -> None:
         description = {
@@ -329,6 +349,16 @@ class LocalCloud:
             return
         with steps.step("Docker Engine, if it was started for this"):
             engine.stop()
+
+
+def _packages_for_servers() -> set[str]:
+    """What the servers of bays need of this machine, and what makes their image."""
+    wanted = set(node_image.PACKAGES)
+    if not engine.is_available():
+        wanted.update(engine.PACKAGES)
+    if not kubernetes_build.is_built():
+        wanted.update(kubernetes_build.PACKAGES)
+    return wanted
 
 
 def _make_environment(name: str, steps: Steps) -> Path:

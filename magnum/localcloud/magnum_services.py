@@ -57,6 +57,11 @@ class Magnum:
         return self._root / "magnum.conf"
 
     @property
+    def own_configuration(self) -> Path:
+        """What whoever uses the cloud wants to be otherwise; read after the other one, never written here."""
+        return self._root / "own.conf"
+
+    @property
     def _base(self) -> str:
         return f"http://{self.gateway}:{self.ports.magnum}"
 
@@ -68,7 +73,8 @@ class Magnum:
         """Have Magnum running as this checkout has it. True if something had to be started."""
         text = self._configuration_text()
         write_private(self.configuration, text)
-        services = self._services(digest_of_text(text, str(SOURCE_ROOT), _digest_of_magnum()))
+        own = self.own_configuration.read_text(encoding="utf-8") if self.own_configuration.exists() else ""
+        services = self._services(digest_of_text(text, own, str(SOURCE_ROOT), _digest_of_magnum()))
         current = {service.name for service in services if _is_current(service)}
         for name in present(self.paths):
             if name not in current:
@@ -118,13 +124,16 @@ class Magnum:
     def _service(self, name: str, fingerprint: str, *, serves_http: bool) -> Service:
         return Service(
             name=name,
-            argv=(_command(name), f"--config-file={self.configuration}"),
+            argv=(_command(name), f"--config-file={self.configuration}", *self._own_arguments()),
             environment={"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             log=self.paths.log(name),
             pid_file=self.paths.pid_file(name),
             healthy=(lambda: health.answers_http(f"{self._base}/healthcheck")) if serves_http else (lambda: True),
             fingerprint=fingerprint,
         )
+
+    def _own_arguments(self) -> list[str]:
+        return [f"--config-file={self.own_configuration}"] if self.own_configuration.exists() else []
 
     def _upgrade_schema(self) -> None:
         result = subprocess.run(

@@ -99,6 +99,11 @@ class Ports:
         return 8004 + self.offset
 
     @property
+    def heat_control(self) -> int:
+        """Where a Heat that only plays takes orders."""
+        return 8005 + self.offset
+
+    @property
     def magnum(self) -> int:
         return 9511 + self.offset
 

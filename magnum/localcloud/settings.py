@@ -8,6 +8,7 @@ from magnum.localcloud.paths import CloudPaths
 
 BUSES = ("memory", "rabbit")
 DATABASES = ("sqlite", "postgresql", "mariadb")
+REAL, STAND_IN = HEATS = ("real", "stand-in")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Settings:
     database: str = "sqlite"
     conductors: int = 1
     api_workers: int = 1
+    heat: str = REAL
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Wish:
     database: str | None = None
     conductors: int | None = None
     api_workers: int | None = None
+    heat: str | None = None
 
 
 class SettingsError(ValueError):
@@ -63,6 +66,11 @@ def _refuse_what_cannot_change(paths: CloudPaths, existing: Settings, wanted: Se
         raise SettingsError(
             f"The cloud {paths.name!r} uses --port-offset {existing.port_offset}, and its catalog and bays hold these "
             f"ports. To move it: {way_out}"
+        )
+    if wanted.heat != existing.heat:
+        raise SettingsError(
+            f"The cloud {paths.name!r} was made with --heat {existing.heat}, which has its stacks. To use another: "
+            f"{way_out}"
         )
     if wanted.database != existing.database:
         raise SettingsError(

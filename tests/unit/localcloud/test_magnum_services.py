@@ -56,6 +56,19 @@ def test_what_is_written_is_what_magnum_reads(loaded: cfg.ConfigOpts, tmp_path: 
     assert len(loaded.certificates.encryption_key) == 1
 
 
+def test_options_of_ones_own_are_read_last(tmp_path: Path, started: Started) -> None:
+    magnum = _magnum(tmp_path, "rabbit://x")
+    magnum.start()
+    assert not any("own.conf" in argument for service in started.services for argument in service.argv)
+    before = {service.name: service.fingerprint for service in started.services}
+    magnum.own_configuration.write_text("[conductor]\nlease = 7\n")
+    started.services.clear()
+    magnum.start()
+    for service in started.services:
+        assert str(magnum.own_configuration) in service.argv[2]
+        assert service.fingerprint != before[service.name]
+
+
 def test_the_configuration_is_private(tmp_path: Path, started: Started) -> None:
     magnum = _magnum(tmp_path)
     magnum.start()

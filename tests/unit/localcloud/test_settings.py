@@ -38,6 +38,13 @@ def test_a_cloud_cannot_change_where_its_bays_are_kept(paths: CloudPaths) -> Non
         settings.settle(paths, Wish(database="mariadb"))
 
 
+def test_a_cloud_cannot_change_its_heat(paths: CloudPaths) -> None:
+    settings.store(paths, Settings(heat="stand-in"))
+    assert settings.settle(paths, Wish()).heat == "stand-in"
+    with pytest.raises(SettingsError, match=r"--heat stand-in.*magnum-local reset --name test"):
+        settings.settle(paths, Wish(heat="real"))
+
+
 def test_several_processes_need_a_bus(paths: CloudPaths) -> None:
     assert settings.settle(paths, Wish(bus="rabbit", conductors=3, api_workers=2)).conductors == 3
     with pytest.raises(SettingsError, match="add --bus rabbit"):
@@ -65,6 +72,6 @@ def test_a_folder_in_which_sockets_would_not_fit_is_refused(monkeypatch: pytest.
 def test_an_offset_moves_every_port() -> None:
     plain, moved = Ports(), Ports(20000)
     names = [name for name in dir(Ports) if isinstance(getattr(Ports, name), property)]
-    assert len(names) == 8
+    assert len(names) == 9
     assert all(getattr(moved, name) == getattr(plain, name) + 20000 for name in names)
-    assert len({getattr(plain, name) for name in names}) == 8
+    assert len({getattr(plain, name) for name in names}) == 9
