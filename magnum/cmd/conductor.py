@@ -1,5 +1,7 @@
 """magnum-conductor: the process that works on bays."""
 
+import logging
+import os
 import signal
 import sys
 import threading
@@ -28,7 +30,10 @@ def main() -> int:
     conductor.start()
     asked_to_stop.wait()
     conductor.stop()
-    return 0
+    # Python would wait for threads that wait for others; what they had in hand was handed over.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

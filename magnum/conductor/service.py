@@ -13,6 +13,7 @@ from magnum.clients.cloud import Cloud
 from magnum.common import clock, rpc
 from magnum.conductor.containers import Containers
 from magnum.conductor.endpoints import ConductorEndpoint
+from magnum.conductor.notifications import OsloBus, Teller
 from magnum.conductor.polling import StackPoll
 from magnum.conductor.sweep import Sweep
 from magnum.conductor.threads import Periodic
@@ -27,6 +28,7 @@ LOG = log.getLogger(__name__)
 BINARY = "magnum-conductor"
 _STOP_SECONDS = 20.0
 _THREAD_SECONDS = 2.0
+_NOTIFICATION_SECONDS = 1.0
 
 
 class Conductor:
@@ -43,6 +45,8 @@ class Conductor:
         poll = StackPoll(self._tools, self._sweep.wake)
         self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
+        self._stopping = threading.Event()
+        self._teller = _make_teller(conf, database, self._stopping)
         workloads = Workloads(conf, database, self._tools.bays)
         containers = Containers(conf, database, engines={})  # no driver of ours makes bays that have one
         self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, workloads, containers)])
@@ -52,17 +56,22 @@ class Conductor:
         self._sweep.start()
         self._poll.start()
         self._heartbeat.start()
+        if self._teller is not None:
+            self._teller.start()
         # In a thread, as oslo.messaging waits here for a bus that is away, and what is accepted is found by the sweep.
         threading.Thread(target=self._server.start, name="rpc start", daemon=True).start()
         LOG.info("The conductor on %s works.", self._conf.host)
 
     def stop(self) -> None:
         """Take no more work, finish or hand over what runs, and end within half a minute."""
+        self._stopping.set()
         closing = threading.Thread(target=self._close, name="rpc stop", daemon=True)
         closing.start()
         self._sweep.stop(_STOP_SECONDS)
         self._poll.stop(_THREAD_SECONDS)
         self._heartbeat.stop(_THREAD_SECONDS)
+        if self._teller is not None:
+            self._teller.stop(_THREAD_SECONDS)
         closing.join(_THREAD_SECONDS)  # it does not end while the bus is away
         LOG.info("The conductor on %s has stopped.", self._conf.host)
 
@@ -80,4 +89,13 @@ class Conductor:
                 row = models.MagnumService(host=self._conf.host, binary=BINARY, report_count=0)
                 session.add(row)
             row.report_count += 1
+            row.messages_version = rpc.NAMESPACE_VERSION
             row.last_seen_up = clock.now()
+
+
+def _make_teller(conf: cfg.ConfigOpts, database: Database, stopping: threading.Event) -> Periodic | None:
+    """Who sends notifications; None where the operator wants none."""
+    bus = OsloBus(conf)
+    if not bus.wanted:
+        return None
+    return Periodic("notifications", _NOTIFICATION_SECONDS, Teller(database, bus, stopping.is_set).tell)

@@ -9,6 +9,7 @@ A lease is renewed while its worker is at work, but not for ever: a worker that 
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ from magnum.db.operations import Claim, LeaseLost
 LOG = log.getLogger(__name__)
 
 _LONGEST_TURN = 300.0
+_HAND_OVER_SECONDS = 3.0
 
 
 class Sweep:
@@ -57,17 +59,32 @@ class Sweep:
             self._changed.notify()
 
     def stop(self, timeout: float) -> None:
-        """Claim nothing more, and give the turns that run so many seconds to end or to hand over."""
+        """Claim nothing more, and give the turns that run so many seconds to end; what is left is handed over.
+
+        The process has to end then: a turn that still runs may repeat what its next owner does.
+        """
         end = time.monotonic() + timeout
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join(timeout)
-        _, left = wait(list(self._running), max(0.0, end - time.monotonic()))
-        if left:
-            LOG.warning("%d operations are left to other conductors, which take over when the leases end.", len(left))
+        with self._changed:
+            running = dict(self._running)
+        _, left = wait(running, max(0.0, end - time.monotonic()))
         self._leases.stop(max(0.0, end - time.monotonic()))
+        if left:
+            LOG.warning("%d operations are handed over to other conductors.", len(left))
+            # In a thread, as the database may be away; then others take over when the leases end.
+            claims = [running[future][0] for future in left]
+            handing = threading.Thread(target=self._hand_over, args=(claims,), name="hand over", daemon=True)
+            handing.start()
+            handing.join(_HAND_OVER_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_over(self, claims: Sequence[Claim]) -> None:
+        with self._tools.database.writer() as session:
+            for claim in claims:
+                operations.hand_over(session, claim)
 
     def _is_stopping(self) -> bool:
         return self._stopping

@@ -197,7 +197,7 @@ class Operation(Timestamps, Base):
     """A verb on a bay that was accepted; `magnum.db.operations` says how it is owned and driven."""
 
     __tablename__ = "operations"
-    __table_args__ = (Index("operations_due", "state", "due_at"),)
+    __table_args__ = (Index("operations_due", "state", "due_at"), Index("operations_told", "told", "state"))
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
@@ -219,6 +219,9 @@ class Operation(Timestamps, Base):
     lease_until: Mapped[datetime | None]
     due_at: Mapped[datetime]
     deadline: Mapped[datetime | None]
+    told: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What was told of it to those who listen; `magnum.db.notices` says more."""
+    telling_until: Mapped[datetime | None]
 
 
 class BayEvent(Base):
@@ -265,3 +268,5 @@ class MagnumService(Timestamps, Base):
     last_seen_up: Mapped[datetime | None]
     forced_down: Mapped[bool] = mapped_column(Boolean, default=False)
     report_count: Mapped[int] = mapped_column(default=0)
+    messages_version: Mapped[str | None] = mapped_column(String(16))
+    """Up to which version it understands the messages of APIs."""
