@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     delete,
     false,
     func,
@@ -61,7 +62,7 @@ class Page:
 def find(
     session: Session, context: RequestContext, model: type[Row], ident: str, *, bay_uuid: str | None = None
 ) -> Row:
-    """The one object with this uuid or name.
+    """The one object with this uuid or name. A name means the tenant's own before what others share under it.
 
     :param bay_uuid: only look in this bay
     :raises NotFound: there is none that this tenant may see
@@ -70,10 +71,10 @@ def find(
     query = select(model).where(_visible(context, model), _named(model, ident))
     if bay_uuid is not None:
         query = query.where(_column(model, "bay_uuid") == bay_uuid)
-    rows = session.scalars(query.order_by(model.id).limit(2)).all()
+    rows = session.scalars(query.order_by(*_own_first(context, model), model.id).limit(2)).all()
     if not rows:
         raise NotFound(f"{NAMES[model]} {ident} could not be found.")
-    if len(rows) > 1:
+    if len(rows) > 1 and [row.project_id == context.project_id for row in rows] != [True, False]:
         noun = NAMES[model].lower()
         raise Conflict(f"Multiple {noun}s exist with same name {ident}. Please use the {noun} uuid instead.")
     return rows[0]
@@ -225,6 +226,11 @@ def _visible(context: RequestContext, model: type[Row]) -> ColumnElement[bool]:
     if issubclass(model, models.BayModel):
         return or_(own, _table(model).c.public.is_(True))
     return own
+
+
+def _own_first(context: RequestContext, model: type[Row]) -> list[ColumnElement[Any]]:
+    shared = issubclass(model, models.BayModel) and not context.all_projects
+    return [case((_own(context, model), 0), else_=1)] if shared else []
 
 
 def _named(model: type[Row], ident: str) -> ColumnElement[bool]:
