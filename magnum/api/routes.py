@@ -15,7 +15,7 @@ from magnum.api.errors import MethodNotAllowed
 from magnum.api.openapi import SHAPE, Description
 from magnum.api.resources import certificates
 from magnum.api.resources.baymodels import BayModels
-from magnum.api.resources.bays import EVENT_PARAMETERS, EVENTS, Bays
+from magnum.api.resources.bays import ACCEPTED, EVENT_PARAMETERS, EVENTS, Bays
 from magnum.api.resources.certificates import Certificates
 from magnum.api.resources.containers import COMMAND, DONE, OUTPUT, Containers
 from magnum.api.resources.discovery import Discovery
@@ -101,6 +101,8 @@ def all_routes() -> list[Route]:
         *_resource(BayModels()),
         *_resource(bays),
         Route("GET", "/v1/bays/{ident}/events", bays.events, query=EVENT_PARAMETERS, replies=EVENTS),
+        Route("POST", "/v1/bays/{ident}/actions/retry", bays.retry, replies=ACCEPTED),
+        Route("POST", "/v1/bays/{ident}/actions/rollback", bays.rollback, replies=ACCEPTED),
         *_resource(Nodes()),
         *_resource(Pods(), in_bay=True),
         *_resource(Services(), in_bay=True),

@@ -48,8 +48,8 @@ class Client:
         """One object, or one page."""
         return self._send("GET", path, params=params)
 
-    def post(self, *path: str, body: Row) -> Row:
-        """Create; the representation of what was created."""
+    def post(self, *path: str, body: Row | None = None) -> Row:
+        """Create, or have something done; the representation of what was created."""
         return self._send("POST", path, json=body)
 
     def put(self, *path: str, params: Params = NO_PARAMS) -> Row:

@@ -12,6 +12,8 @@ from magnum.cli.resources import RESOURCES, Resource
 SPECIAL = {
     "bay-config": "magnum.cli.bay_config:BayConfig",
     "bay-event-list": "magnum.cli.events:BayEventList",
+    "bay-retry": "magnum.cli.bay_actions:Retry",
+    "bay-rollback": "magnum.cli.bay_actions:Rollback",
     "ca-show": "magnum.cli.certificates:CaShow",
     "ca-sign": "magnum.cli.certificates:CaSign",
     "bash-completion": "magnum.cli.completion:BashCompletion",

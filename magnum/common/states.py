@@ -1,19 +1,22 @@
 """States of a bay as data: which verb is allowed where, and where it leads.
 
-One table answers for the API (may this request start?) and for the conductor (what is the bay when the operation
-ends?). Every state has a way out, and DELETE is allowed in all of them.
+Two tables answer for the API (may this request start, and what is the bay then?) and for the conductor (what is the
+bay when the operation ends?). Every state has a way out, and DELETE is allowed in all of them.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Verb(StrEnum):
-    """What can be asked of a bay; the name of an operation."""
+    """What can be asked of a bay. The first three are also what operations do; the others are done by these."""
 
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    RETRY = "retry"
+    ROLLBACK = "rollback"
 
 
 class BayStatus(StrEnum):
@@ -44,13 +47,6 @@ class OperationState(StrEnum):
 
 OPEN = frozenset({OperationState.QUEUED, OperationState.RUNNING})
 
-STARTED = {
-    Verb.CREATE: BayStatus.CREATE_IN_PROGRESS,
-    Verb.UPDATE: BayStatus.UPDATE_IN_PROGRESS,
-    Verb.DELETE: BayStatus.DELETE_IN_PROGRESS,
-}
-"""What a bay is once a verb was accepted. An update that Heat rolls back goes on to ROLLBACK_IN_PROGRESS."""
-
 
 class Ends(NamedTuple):
     """Where a state in progress leads."""
@@ -65,7 +61,10 @@ ENDS = {
     BayStatus.ROLLBACK_IN_PROGRESS: Ends(BayStatus.ROLLBACK_COMPLETE, BayStatus.ROLLBACK_FAILED),
     BayStatus.DELETE_IN_PROGRESS: Ends(None, BayStatus.DELETE_FAILED),
 }
-"""All states in progress, and where each ends; a deleted bay has no row any more."""
+"""All states in progress, and where each ends; a deleted bay has no row any more.
+
+An update that Heat undoes goes from UPDATE_IN_PROGRESS to ROLLBACK_IN_PROGRESS before it ends.
+"""
 
 READY = frozenset({BayStatus.CREATE_COMPLETE, BayStatus.UPDATE_COMPLETE, BayStatus.ROLLBACK_COMPLETE})
 """A bay in one of these is whole: it can be changed, and a change of it be rolled back."""
@@ -79,8 +78,35 @@ HALF_CHANGED = frozenset({BayStatus.UPDATE_FAILED, BayStatus.ROLLBACK_FAILED})
 USABLE = READY | CHANGING | HALF_CHANGED
 """A bay in one of these has an API that may be asked."""
 
-ALLOWED = {
-    Verb.UPDATE: READY | HALF_CHANGED,
-    Verb.DELETE: frozenset(BayStatus),
+
+class Start(NamedTuple):
+    """What a verb makes of a bay, and the operation that does it."""
+
+    status: BayStatus
+    operation: Verb
+
+
+CREATE = Start(BayStatus.CREATE_IN_PROGRESS, Verb.CREATE)
+_UPDATE = Start(BayStatus.UPDATE_IN_PROGRESS, Verb.UPDATE)
+_DELETE = Start(BayStatus.DELETE_IN_PROGRESS, Verb.DELETE)
+
+STARTS: Mapping[tuple[BayStatus, Verb], Start] = {
+    **{(status, Verb.UPDATE): _UPDATE for status in BayStatus if status in READY | HALF_CHANGED},
+    (BayStatus.CREATE_FAILED, Verb.RETRY): CREATE,
+    (BayStatus.UPDATE_FAILED, Verb.RETRY): _UPDATE,
+    (BayStatus.ROLLBACK_FAILED, Verb.RETRY): _UPDATE,
+    (BayStatus.ROLLBACK_COMPLETE, Verb.RETRY): _UPDATE,
+    (BayStatus.DELETE_FAILED, Verb.RETRY): _DELETE,
+    (BayStatus.UPDATE_FAILED, Verb.ROLLBACK): _UPDATE,
+    (BayStatus.ROLLBACK_FAILED, Verb.ROLLBACK): _UPDATE,
+    **{(status, Verb.DELETE): _DELETE for status in BayStatus},
 }
-"""In which states a verb may start."""
+"""In which states a verb may start, and what it starts. What is not here is refused.
+
+RETRY does again what failed. ROLLBACK takes a half-changed bay back to the nodes it had when it was last whole.
+"""
+
+
+def verbs_in(status: BayStatus) -> list[Verb]:
+    """What can be asked of a bay in this state."""
+    return [verb for verb in Verb if (status, verb) in STARTS]

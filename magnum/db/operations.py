@@ -87,9 +87,9 @@ def accept_create(
     :param timeout: until the operation has failed whatever else happens; None for no limit
     :param notes: what else its story begins with, a sentence each
     """
-    bay.status = states.STARTED[Verb.CREATE]
+    bay.status = states.CREATE.status
     resources.add(session, context, bay)
-    _queue(session, context, bay.uuid, Verb.CREATE, arguments, timeout)
+    _queue(session, context, bay.uuid, Verb.CREATE, arguments, timeout, _said(Verb.CREATE, arguments))
     session.add_all(_accepted(context, bay.uuid, Verb.CREATE, note) for note in notes)
     return bay
 
@@ -102,28 +102,62 @@ def accept(
     arguments: Mapping[str, Any],
     timeout: timedelta | None,
 ) -> None:
-    """Queue an update or the deletion of a bay and set its status.
+    """Queue what was asked of a bay and set its status.
 
     :param arguments: ``node_count`` and ``rollback`` of an update
     :raises Conflict: the bay's state does not allow it, or another request was faster
     """
-    if bay.status not in states.ALLOWED[verb]:
+    start = states.STARTS.get((states.BayStatus(bay.status), verb))
+    if start is None:
         raise Conflict(_not_allowed(bay, verb))
     if arguments.get("rollback") and bay.status not in states.READY:
         raise Conflict(
             f"Bay {bay.uuid} has nothing whole that a failed update could be rolled back to when its status is "
             f'"{bay.status}". Update it without rollback.'
         )
+    complete = _complete(session, bay, verb, start.operation, arguments)
     statement = (
         update(models.Bay)
         .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status)
-        .values(status=states.STARTED[verb], status_reason=None, faults=[])
+        .values(status=start.status, status_reason=None, faults=[])
     )
     if not _changed(session, statement):
         raise Conflict(f"Bay {bay.uuid} was changed by another request at the same time. Look at it and try again.")
     _supersede(session, bay.uuid)
-    _queue(session, context, bay.uuid, verb, arguments, timeout)
-    bay.status = states.STARTED[verb]
+    _queue(session, context, bay.uuid, start.operation, complete, timeout, _said(verb, complete))
+    bay.status = start.status
+
+
+def _complete(
+    session: Session, bay: models.Bay, verb: Verb, operation: Verb, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of the operation: those given, and those that follow from what was asked before."""
+    if operation is Verb.CREATE:
+        return {**arguments, "again": True}
+    if operation is Verb.DELETE:
+        return dict(arguments)
+    last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
+    whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had
+    if verb is Verb.RETRY:
+        return {"node_count": last.get("node_count", bay.node_count), "node_count_before": whole}
+    if verb is Verb.ROLLBACK:
+        return {"node_count": whole, "node_count_before": whole}
+    return {**arguments, "node_count_before": whole}
+
+
+def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:
+    query = select(models.Operation.arguments).where(
+        models.Operation.bay_uuid == bay_uuid, models.Operation.verb == Verb.UPDATE
+    )
+    arguments: Mapping[str, Any] | None = session.scalars(query.order_by(models.Operation.id.desc()).limit(1)).first()
+    return arguments or {}
+
+
+def _said(verb: Verb, arguments: Mapping[str, Any]) -> str:
+    """What the story of the bay says of it."""
+    count = arguments.get("node_count")
+    nodes = f" to {count} node{'' if count == 1 else 's'}" if count is not None else ""
+    return f"{str(verb).capitalize()}{nodes} was accepted."
 
 
 def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None = None) -> Claim | None:
@@ -254,10 +288,13 @@ def events(
     return session.scalars(query.order_by(models.BayEvent.id).limit(limit)).all()
 
 
-def find_open(session: Session, uuid: str) -> models.Operation | None:
-    """The operation, unless it has ended or was superseded; it stays as it is while this transaction lasts."""
+def find_open(session: Session, uuid: str, *, to_change: bool = False) -> models.Operation | None:
+    """The operation, unless it has ended or was superseded; it stays as it is while this transaction lasts.
+
+    :param to_change: but for what this transaction changes; others that want to wait
+    """
     query = select(models.Operation).where(models.Operation.uuid == uuid, models.Operation.state.in_(states.OPEN))
-    return session.scalars(query.with_for_update(read=True)).one_or_none()
+    return session.scalars(query.with_for_update(read=not to_change)).one_or_none()
 
 
 def tell(session: Session, operation: models.Operation, event: Event) -> None:
@@ -309,6 +346,7 @@ def _queue(
     verb: Verb,
     arguments: Mapping[str, Any],
     timeout: timedelta | None,
+    text: str,
 ) -> None:
     now = clock.now()
     session.add(
@@ -324,7 +362,7 @@ def _queue(
             deadline=now + timeout if timeout else None,
         )
     )
-    session.add(_accepted(context, bay_uuid, verb, f"{str(verb).capitalize()} was accepted."))
+    session.add(_accepted(context, bay_uuid, verb, text))
 
 
 def _accepted(context: RequestContext, bay_uuid: str, verb: Verb, text: str) -> models.BayEvent:
@@ -346,9 +384,11 @@ def _supersede(session: Session, bay_uuid: str) -> None:
 
 
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:
-    if verb is Verb.UPDATE and bay.status in states.ENDS:
-        return f"Bay {bay.uuid} already has an operation in progress (status {bay.status}). Wait for its end."
-    return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{bay.status}".'
+    status = states.BayStatus(bay.status)
+    if status in states.ENDS:
+        return f"Bay {bay.uuid} already has an operation in progress (status {status}). Wait for its end."
+    possible = " and ".join(states.verbs_in(status))
+    return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{status}", but {possible}.'
 
 
 def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEvent:

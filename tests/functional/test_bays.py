@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import webtest
 
-from magnum.common import clock
-from magnum.common.states import BayStatus
+from magnum.common import clock, states
+from magnum.common.states import BayStatus, Verb
 from magnum.db import models
 from magnum.db.session import Database
-from tests.functional.conftest import BAYMODEL, Client, FakeConductor, sentences, set_status
+from tests.functional.conftest import BAYMODEL, Client, FakeConductor, People, sentences, set_status
 
 
 def scale(count: Any) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def test_node_count_can_be_changed(
     assert conductor.calls == [("operation_queued", ready_bay["uuid"])]
     with database.reader() as session:
         operation = session.query(models.Operation).filter_by(verb="update").one()
-    assert operation.arguments == {"node_count": 2}
+    assert operation.arguments == {"node_count": 2, "node_count_before": 1}
 
 
 def test_patch_that_changes_nothing_does_nothing(
@@ -173,7 +173,8 @@ def test_an_update_can_ask_to_be_rolled_back(
     response = rolled_back(alice, value)
     assert (response.status_int, response.json) == (202, {"uuid": ready_bay["uuid"]})
     with database.reader() as session:
-        assert session.query(models.Operation).filter_by(verb="update").one().arguments == arguments
+        operation = session.query(models.Operation).filter_by(verb="update").one()
+    assert operation.arguments == {**arguments, "node_count_before": 1}
 
 
 def test_rollback_is_asked_for_with_a_boolean(alice: Client, ready_bay: dict[str, Any]) -> None:
@@ -221,3 +222,33 @@ def test_no_secret_is_ever_shown(alice: Client, bay: dict[str, Any], database: D
         assert "s3cr3t" not in alice.get(path).text
     assert alice.get("/v1/bays?sort_key=trustee_secret").status_int == 400
     assert "trustee" not in json.dumps(alice.get("/v1/bays/web").json)
+
+
+@pytest.mark.parametrize("status", list(BayStatus))
+@pytest.mark.parametrize("verb", [Verb.RETRY, Verb.ROLLBACK])
+def test_what_failed_can_be_done_again_or_taken_back(
+    alice: Client, bay: dict[str, Any], database: Database, conductor: FakeConductor, verb: Verb, status: BayStatus
+) -> None:
+    set_status(database, bay["uuid"], status)
+    conductor.calls.clear()
+    response = alice.post(f"/v1/bays/web/actions/{verb}", None)
+    start = states.STARTS.get((status, verb))
+    if start is None:
+        assert response.status_int == 409
+        assert conductor.calls == []
+        return
+    assert (response.status_int, response.json) == (202, {"uuid": bay["uuid"]})
+    assert alice.get("/v1/bays/web").json["status"] == start.status
+    assert conductor.calls == [("operation_queued", bay["uuid"])]
+
+
+def test_what_another_tenant_did_is_not_done_again(mallory: Client, ready_bay: dict[str, Any]) -> None:
+    for action in ("retry", "rollback"):
+        assert mallory.post(f"/v1/bays/{ready_bay['uuid']}/actions/{action}", None).status_int == 404
+
+
+def test_who_may_only_look_does_nothing_again(people: People, bay: dict[str, Any], database: Database) -> None:
+    reader = people("project-a", "rita", ["reader"])
+    for status in (BayStatus.CREATE_FAILED, BayStatus.UPDATE_FAILED, BayStatus.DELETE_FAILED):
+        set_status(database, bay["uuid"], status)
+        assert reader.post("/v1/bays/web/actions/retry", None).status_int == 403

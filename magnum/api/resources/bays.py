@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from wsme import types as wtypes
@@ -66,6 +67,7 @@ class EventFields(wtypes.Base):
 
 
 EVENT_PARAMETERS = (paging.LIMIT, Parameter("marker", Whole(0, 10**18 - 1), "Id of the last event of the page before."))
+ACCEPTED = (Reply(202, Object(AcceptedFields)),)
 EVENTS = (Reply(200, Listing("events", Object(EventFields))),)
 
 
@@ -146,19 +148,32 @@ class Bays(ResourceController[models.Bay]):
         asked: dict[str, Any] = {"node_count": values["node_count"]}
         if call.query.get("rollback"):
             asked["rollback"] = True
-        return self._change(call, row, asked)
+        return self._ask(call, row, Verb.UPDATE, asked)
 
     def remove(self, call: Call, row: models.Bay) -> None:
-        timeout = timedelta(minutes=call.services.conf.bay.delete_timeout)
-        with call.services.database.writer() as session:
-            current = resources.find(session, call.context, models.Bay, row.uuid)
-            operations.accept(session, call.context, current, Verb.DELETE, {}, timeout)
-        call.services.conductor.operation_queued(call.context, row.uuid)
+        self._ask(call, row, Verb.DELETE)
 
-    def _change(self, call: Call, row: models.Bay, asked: Mapping[str, Any]) -> models.Bay:
+    def retry(self, call: Call) -> Answer:
+        """Do again what failed: the creation, the last update or the deletion of a bay."""
+        return self._act(call, Verb.RETRY)
+
+    def rollback(self, call: Call) -> Answer:
+        """Take a bay whose update failed back to the nodes it had before."""
+        return self._act(call, Verb.ROLLBACK)
+
+    def _act(self, call: Call, verb: Verb) -> Answer:
+        """What was asked for is allowed to whom what it starts is."""
+        row = self._allowed(call, "get")
+        start = states.STARTS.get((BayStatus(row.status), verb))
+        call.allow(f"bay:{start.operation if start else Verb.UPDATE}", self.target(row))
+        return Answer({"uuid": self._ask(call, row, verb).uuid}, 202)
+
+    def _ask(
+        self, call: Call, row: models.Bay, verb: Verb, arguments: Mapping[str, Any] = MappingProxyType({})
+    ) -> models.Bay:
         with call.services.database.writer() as session:
             current = resources.find(session, call.context, models.Bay, row.uuid)
-            operations.accept(session, call.context, current, Verb.UPDATE, asked, _limit(current))
+            operations.accept(session, call.context, current, verb, arguments, _time_for(call, current, verb))
             session.refresh(current)
         call.services.conductor.operation_queued(call.context, row.uuid)
         return current
@@ -208,6 +223,13 @@ def _made_of(call: Call, ident: str, problems: list[str]) -> dict[str, Any]:
     baymodel["cluster_distro"] = said.cluster_distro or baymodel["cluster_distro"]
     problems += [*said.problems.values(), *driver_problems(call.services, baymodel, said, for_bay=True)]
     return {"baymodel_id": row.uuid, "baymodel": baymodel, "ssh_authorized_keys": said.public_keys}
+
+
+def _time_for(call: Call, bay: models.Bay, verb: Verb) -> timedelta | None:
+    start = states.STARTS.get((BayStatus(bay.status), verb))
+    if start is not None and start.operation is Verb.DELETE:
+        return timedelta(minutes=call.services.conf.bay.delete_timeout)
+    return _limit(bay)
 
 
 def _limit(bay: models.Bay) -> timedelta | None:

@@ -6,5 +6,5 @@ from magnum.conductor.steps import Plan
 
 PLANS: dict[Verb, Plan] = {plan.verb: plan for plan in (create.PLAN, update.PLAN, delete.PLAN)}
 
-WAITING = frozenset({common.STACK})
+WAITING = frozenset({common.STACK, common.CLEAR_STACK})
 """With one of these as its last finished step an operation waits for Heat."""

@@ -13,6 +13,8 @@ from magnum.db.operations import Progress
 
 STACK = "stack"
 """The step after which a stack is waited for, whatever the verb."""
+CLEAR_STACK = "clear_stack"
+"""The step after which the end of a stack that failed is waited for, so that another can take its place."""
 
 _PASSWORD_BYTES = 32
 RECHECK_SECONDS = 30.0
@@ -42,6 +44,18 @@ def make_certificates(job: Job) -> Done:
         job.hold(session)
         job.tools.authority.ensure(session, job.bay.uuid, job.bay.name or job.bay.uuid)
     return Done("The bay's certificates were made.")
+
+
+def wait_gone(job: Job) -> Done | Again:
+    """Wait until the stack is no more."""
+    if job.bay.stack_id is None:
+        return Done("The stack is gone.")
+    stack = job.read_stack()
+    if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
+        return Done("The stack is gone.")
+    if (stack.action, stack.status) == ("DELETE", "FAILED"):
+        raise failure(job, stack)
+    return Again(RECHECK_SECONDS)
 
 
 def wait_for_stack(job: Job) -> Done | Again:

@@ -1,9 +1,34 @@
-"""Building a bay."""
+"""Building a bay, for the first time or again after that has failed.
+
+Again means anew: what is left of the failed stack is deleted first. Nothing ran in it that anybody could miss, and a
+server that came up halfway, with tokens of back then, is no better than none.
+"""
+
+from dataclasses import replace
 
 from magnum.common.states import Verb
 from magnum.conductor.job import Job
 from magnum.conductor.operations import common
-from magnum.conductor.steps import Done, Plan, Step
+from magnum.conductor.steps import Again, Done, Plan, Step
+
+
+def clear_stack(job: Job) -> Done:
+    """Heat has been asked to delete what an earlier creation left."""
+    if not job.arguments.get("again"):
+        return Done("")
+    stack = job.stacks.find(job.stack_name)
+    if stack is None:
+        return Done("Nothing is left of the stack that failed.", bay={"stack_id": None})
+    job.stacks.delete(job.stack_name, stack.id)
+    return Done("Heat deletes the stack that failed.", bay={"stack_id": stack.id})
+
+
+def wait_cleared(job: Job) -> Done | Again:
+    """Wait until that is gone."""
+    if not job.arguments.get("again"):
+        return Done("")
+    outcome = common.wait_gone(job)
+    return replace(outcome, bay={"stack_id": None}) if isinstance(outcome, Done) else outcome
 
 
 def create_stack(job: Job) -> Done:
@@ -22,6 +47,8 @@ PLAN = Plan(
     steps=(
         common.ENSURE_USER,
         common.MAKE_CERTIFICATES,
+        Step(common.CLEAR_STACK, clear_stack),
+        Step("wait_cleared", wait_cleared),
         Step(common.STACK, create_stack),
         common.WAIT_FOR_STACK,
         common.READ_OUTPUTS,

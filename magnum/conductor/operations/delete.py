@@ -4,9 +4,8 @@ from magnum.clients.errors import Permanent
 from magnum.common.states import Verb
 from magnum.conductor.job import Job
 from magnum.conductor.operations import common
-from magnum.conductor.steps import Again, Done, Plan, Step
+from magnum.conductor.steps import Done, Plan, Step
 
-_RECHECK_SECONDS = 30.0
 _NOT_LET_IN = (401, 403)
 
 
@@ -41,18 +40,6 @@ def delete_stack(job: Job) -> Done:
     return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
 
 
-def wait_gone(job: Job) -> Done | Again:
-    """Wait until the stack is no more."""
-    if job.bay.stack_id is None:
-        return Done("The stack is gone.")
-    stack = job.read_stack()
-    if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
-        return Done("The stack is gone.")
-    if (stack.action, stack.status) == ("DELETE", "FAILED"):
-        raise common.failure(job, stack)
-    return Again(_RECHECK_SECONDS)
-
-
 def delete_user(job: Job) -> Done:
     """The bay's user is no more, and with it all it was allowed to do."""
     if job.bay.trustee_secret:
@@ -70,7 +57,7 @@ PLAN = Plan(
     steps=(
         Step("trustee", find_authority),
         Step(common.STACK, delete_stack),
-        Step("wait_stack", wait_gone),
+        Step("wait_stack", common.wait_gone),
         Step("user", delete_user),
     ),
     end=_end,

@@ -141,6 +141,8 @@ ALL: list[tuple[str, list[Sent]]] = [
     ),
     ("bay-delete web b", [("DELETE", "/v1/bays/web", {}, None), ("DELETE", "/v1/bays/b", {}, None)]),
     ("bay-event-list web", [_get("/v1/bays/web/events")]),
+    ("bay-retry web", [("POST", "/v1/bays/web/actions/retry", {}, None), _get("/v1/bays/u")]),
+    ("bay-rollback web", [("POST", "/v1/bays/web/actions/rollback", {}, None), _get("/v1/bays/u")]),
     ("node-list", [_get("/v1/nodes")]),
     ("node-list --bay web", [_get("/v1/nodes", IN_WEB)]),
     ("node-show n", [_get("/v1/nodes/n")]),
