@@ -82,6 +82,7 @@ def _configure(folder: Path, name: str, api: dict[str, str], key: str, keystone:
         "api": api,
         "certificates": {"encryption_key": key},
         "database": {"connection": f"sqlite:///{folder}/magnum.sqlite"},
+        "quotas": {"max_bays_per_project": "-1"},
         "keystone_authtoken": {
             "auth_type": "password",
             "auth_url": keystone,

@@ -197,7 +197,12 @@ class Operation(Timestamps, Base):
     """A verb on a bay that was accepted; `magnum.db.operations` says how it is owned and driven."""
 
     __tablename__ = "operations"
-    __table_args__ = (Index("operations_due", "state", "due_at"), Index("operations_told", "told", "state"))
+    __table_args__ = (
+        Index("operations_due", "state", "due_at"),
+        Index("operations_overdue", "state", "deadline"),
+        Index("operations_held", "lease_until"),
+        Index("operations_told", "told", "state"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
@@ -252,6 +257,24 @@ class Quota(Timestamps, Base):
     project_id: Mapped[str]
     resource: Mapped[str] = mapped_column(String(64))
     hard_limit: Mapped[int] = mapped_column(Integer)
+
+
+class ProjectLock(Base):
+    """What is locked by whoever counts a project's objects to add one: two at once would both find room."""
+
+    __tablename__ = "project_locks"
+
+    project_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Duty(Base):
+    """What one of all conductors does for all, until the time its lease ends; `magnum.db.duties`."""
+
+    __tablename__ = "duties"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str]
+    lease_until: Mapped[datetime]
 
 
 class MagnumService(Timestamps, Base):

@@ -70,6 +70,7 @@ def conf(tmp_path: Path, server: str | None) -> Iterator[cfg.ConfigOpts]:
         "[DEFAULT]\ntransport_url = fake://\n"
         f"[certificates]\nencryption_key = {Fernet.generate_key().decode()}\n"
         f"[database]\nconnection = {connection}\n"
+        "[quotas]\nmax_bays_per_project = -1\n"
         "[keystone_authtoken]\nauth_type = none\nwww_authenticate_uri = http://keystone.invalid\n"
         "service_token_roles_required = true\n"
     )

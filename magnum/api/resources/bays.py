@@ -19,7 +19,7 @@ from magnum.common import states
 from magnum.common.exception import Conflict, Invalid, NotFound, Problem
 from magnum.common.idents import is_uuid, new_uuid
 from magnum.common.states import BayStatus, Verb
-from magnum.db import models, operations, resources
+from magnum.db import models, operations, quotas, resources
 
 _MOST_NODES = 10000
 _MOST_MASTERS = 100
@@ -127,6 +127,7 @@ class Bays(ResourceController[models.Bay]):
         bay = models.Bay(**values, uuid=new_uuid())
         notes = cloud.unchecked(call, bay.baymodel)
         with call.services.database.writer() as session:
+            quotas.take_bay(session, call.services.conf, call.context.project_id)
             operations.accept_create(session, call.context, bay, {}, _limit(bay), notes)
         call.services.conductor.operation_queued(call.context, bay.uuid)
         return bay
