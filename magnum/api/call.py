@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
 from oslo_config import cfg
 from oslo_policy import policy
 from webob import Request
@@ -159,4 +160,7 @@ class Call:
 
 def dump(answer: Any) -> bytes:
     """The bytes of a body."""
-    return json.dumps(answer).encode()
+    try:
+        return orjson.dumps(answer)
+    except orjson.JSONEncodeError:  # what a bay says may hold half a surrogate pair, or an integer of 65 bits
+        return json.dumps(answer).encode()

@@ -102,7 +102,7 @@ def page(
     if wanted.marker is not None:
         query = query.where(_after(session, context, model, wanted, sort))
     rows = session.execute(query.order_by(*_order(session, model, wanted, sort)).limit(wanted.limit))
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(zip(names, row, strict=True)) for row in rows.all()]
 
 
 def every(
