@@ -166,6 +166,24 @@ def test_bays_story_tells_who_got_its_keys(alice: Client, node: Client, master: 
         assert told() == times
 
 
+def test_keys_are_given_no_more_often_than_masters_need_them(
+    alice: Client, master: Client, certified: str, database: Database
+) -> None:
+    def story() -> list[tuple[str, str]]:
+        events = alice.get(f"/v1/bays/{certified}/events").json["events"]
+        return [(event["level"], event["text"][:38]) for event in events if "keys" in event["text"]]
+
+    path = f"/v1/certificates/{certified}/control-plane"
+    assert [master.get(path).status_int for _ in range(5)] == [200, 200, 403, 403, 403]
+    assert "as often as its masters can need them" in sentences(master.get(path))[0]
+    assert [level for level, _ in story()] == ["info", "info", "error"]
+    assert master.get(f"/v1/certificates/{certified}").status_int == 200
+    with database.writer() as session:
+        session.query(models.Bay).filter_by(uuid=certified).update({"master_count": 3})
+        session.query(models.Operation).update({"keys_given": 0})
+    assert [master.get(path).status_int for _ in range(7)] == [200] * 6 + [403]
+
+
 def test_bad_tokens(application: Any, conf: cfg.ConfigOpts, certified: str, database: Database) -> None:
     path = f"/v1/certificates/{certified}"
     expired = BootstrapTokens(conf).issue(identity(database, certified, Role.NODE), timedelta(seconds=-1))

@@ -1,7 +1,9 @@
 """Certificates: a bay's CA, and what it signs. Asked for by tenants, and by nodes with their bootstrap token.
 
 A node is answered for its own bay only, and only what it needs to join it, while the operation that builds it is open;
-the keys of the control plane go to masters, and the bay's story tells each time they do.
+the keys of the control plane go to masters, and the bay's story tells each time they do. Until then whoever may read
+the project's stacks may find a master's token there, so they go out no more often than masters can need them: somebody
+else who asks too often is seen, and so is one who came first, by the master that asks in vain.
 """
 
 from typing import Any
@@ -22,6 +24,13 @@ from magnum.db import models, operations, resources
 
 _LONGEST_CSR = 65536
 _KEYS_GIVEN = operations.Event("The control plane's keys were handed to a master.")
+_KEYS_REFUSED = operations.Event(
+    "The control plane's keys were asked for more often than masters can need them, and are given no more. "
+    "If this creation fails, somebody else may have a master's token: find out who, and create another bay.",
+    "error",
+)
+_TIMES_PER_MASTER = 2
+"""A master asks once, and again where the answer was lost."""
 
 
 class CertificateFields(wtypes.Base):
@@ -73,10 +82,25 @@ class Certificates:
         if call.node is None or call.node.role is not Role.MASTER:
             raise Forbidden("The keys of a control plane are given to the masters of that bay only.")
         with call.services.database.writer() as session:
-            bay, operation = _own_bay(session, call.node, call.arguments["ident"])
-            files = call.services.authority.control_plane_files(session, bay.uuid)
-            operations.tell(session, operation, _KEYS_GIVEN)
+            bay, operation = _own_bay(session, call.node, call.arguments["ident"], to_change=True)
+            files = _control_plane_files(call.services, session, bay, operation)
+        if files is None:  # said here, as the count and the story are to be kept
+            raise Forbidden("The keys of this control plane were given as often as its masters can need them.")
         return Answer({"files": files})
+
+
+def _control_plane_files(
+    services: Services, session: Session, bay: models.Bay, operation: models.Operation
+) -> dict[str, str] | None:
+    """The keys; None when they were given often enough."""
+    most = _TIMES_PER_MASTER * bay.master_count
+    if operation.keys_given > most:
+        return None
+    files = services.authority.control_plane_files(session, bay.uuid)
+    operation.keys_given += 1
+    refused = operation.keys_given > most
+    operations.tell(session, operation, _KEYS_REFUSED if refused else _KEYS_GIVEN)
+    return None if refused else files
 
 
 def _read(call: Call) -> tuple[str, str]:
@@ -103,7 +127,9 @@ def _sign_for_tenant(call: Call, ident: str, csr: str) -> tuple[str, str]:
         return bay.uuid, call.services.authority.sign(session, bay.uuid, csr)
 
 
-def _own_bay(session: Session, node: BootstrapIdentity, ident: str) -> tuple[models.Bay, models.Operation]:
+def _own_bay(
+    session: Session, node: BootstrapIdentity, ident: str, *, to_change: bool = False
+) -> tuple[models.Bay, models.Operation]:
     """The bay of the node, if that is the one it names, and the operation that builds the node.
 
     :raises Forbidden: it names another, and whether there is one is not told; or the operation is over
@@ -111,7 +137,7 @@ def _own_bay(session: Session, node: BootstrapIdentity, ident: str) -> tuple[mod
     """
     if ident != node.bay_uuid:
         raise Forbidden("This bootstrap token is for another bay.")
-    operation = operations.find_open(session, node.operation_uuid)
+    operation = operations.find_open(session, node.operation_uuid, to_change=to_change)
     if operation is None:
         raise Forbidden("The operation that this node belongs to is over, and its bootstrap token with it.")
     return resources.find(session, service_context(), models.Bay, node.bay_uuid), operation
