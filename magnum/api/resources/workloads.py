@@ -17,7 +17,7 @@ from magnum.api.types import Labels, Objects, Text, Uuid, Whole, Words
 from magnum.coe.manifest_url import fetch_manifest
 from magnum.coe.manifests import Kind, Manifest, parse_manifest
 from magnum.common import states
-from magnum.common.exception import Conflict, Invalid, Unavailable
+from magnum.common.exception import Conflict, Invalid, NotFound, Unavailable
 from magnum.db import models, resources
 from magnum.db.resources import Page
 
@@ -52,7 +52,12 @@ class InBay(ResourceController[Row]):
         return Answer(self.view(call, row if known else _unknown(row)))
 
     def find(self, call: Call) -> Row:
-        return self._find_in(call, self.chosen_bay(call))
+        bay = self.chosen_bay(call)
+        try:
+            return self._find_in(call, bay)
+        except NotFound:  # by us; others may have made it in a bay
+            self.refresh(call, self._usable([bay] if bay else _bays(call)))
+            return self._find_in(call, bay)
 
     def _find_in(self, call: Call, bay: models.Bay | None) -> Row:
         bay_uuid = bay.uuid if bay else None
