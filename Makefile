@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # STRICT=1: tests that this machine cannot run are a failure, not a remark.
 STRICT ?=
-# The second cloud that the integration tests bring up, beside any that is there.
+# The second cloud that the integration and compat tests bring up, beside any that is there.
 TEST_CLOUD := --name test --port-offset 20000
 
-.PHONY: help demo test lint ruff types layers yaml shell unit functional integration up down reset status clean root system
+.PHONY: help demo test lint ruff types layers yaml shell unit functional integration compat up down reset status clean root system
 
 help:  ## say what there is
 	@echo "Magnum: containers as a service for OpenStack. On Debian 12, as root:"; echo
@@ -76,12 +76,17 @@ functional: $(READY)  ## functional tests alone: on SQLite, PostgreSQL and Maria
 	    $(BIN)/pytest --quiet --numprocesses auto --database $$database tests/functional || exit 1; \
 	done
 
-integration: $(READY)  ## integration tests alone: a cloud of their own, beside yours
-	@echo "== integration tests"; \
+integration: TESTS = tests/integration tests/compat
+integration:  ## integration and compat tests alone: on a cloud of their own, beside yours
+compat: TESTS = tests/compat
+compat:  ## compat tests alone: clients of 2015 and 2016 from PyPI, each verb of them
+
+integration compat: $(READY)
+	@echo "== $@ tests"; \
 	if reason=$$($(BIN)/magnum-local $(TEST_CLOUD) check 2>&1); then \
-	    $(BIN)/pytest --verbose tests/integration; \
+	    $(BIN)/pytest --verbose $(TESTS); \
 	else \
-	    echo; echo "NOT RUN: the integration tests (tests/integration), since they need a local cloud:"; echo "$$reason"; \
+	    echo; echo "NOT RUN: the tests in $(TESTS), since they need a local cloud:"; echo "$$reason"; \
 	    [ -z "$(STRICT)" ] || { echo "STRICT is set, so this is a failure."; exit 1; }; \
 	fi
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keystoneauth1.exceptions
 import yaml
 from keystoneauth1 import identity, session
 
@@ -93,6 +94,13 @@ class Cloud:
         shown = [self.json("node-show", node["uuid"]) for node in listed]
         return [node for node in shown if node["bay_uuid"] == bay_uuid]
 
+    def shown(self, path: str, account: str = "magnum-local") -> Any:
+        """What Magnum's API has at a path below its endpoint, as data; None where it has nothing."""
+        try:
+            return self._get(account, "container", path)
+        except keystoneauth1.exceptions.NotFound:
+            return None
+
     def stacks(self, bay_name: str) -> list[str]:
         """Names of the stacks Heat has for bays of this name, as the tenant sees them."""
         found = self._get("magnum-local", "orchestration", "/stacks")["stacks"]
@@ -104,10 +112,13 @@ class Cloud:
         found = self._get("magnum-local-admin", "identity", f"/users?domain_id={domains[0]['id']}")["users"]
         return [user["name"] for user in found]
 
-    def _get(self, account: str, service: str, path: str) -> Any:
+    def session(self, account: str = "magnum-local") -> session.Session:
+        """A session of somebody, by the name of their credentials in clouds.yaml."""
         auth = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"][account]["auth"]
-        asking = session.Session(auth=identity.V3Password(**auth), timeout=20)
-        return asking.get(path, endpoint_filter={"service_type": service, "version": None}).json()
+        return session.Session(auth=identity.V3Password(**auth), timeout=20)
+
+    def _get(self, account: str, service: str, path: str) -> Any:
+        return self.session(account).get(path, endpoint_filter={"service_type": service, "version": None}).json()
 
     def inside(self, server: str, *argv: str, seconds: float = 60) -> str:
         """Run something in a server, to look at a bay from inside."""

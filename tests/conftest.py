@@ -1,4 +1,4 @@
-"""One cloud for all integration tests, beside any that a person runs on this machine."""
+"""One cloud for all tests that need one, brought up once, beside any that a person runs on this machine."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.cloud import NAME, Cloud, local
+
+ON_A_CLOUD = ("tests/integration", "tests/compat")
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +22,5 @@ def cloud() -> Iterator[Cloud]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/integration" in str(item.path):
+        if any(folder in str(item.path) for folder in ON_A_CLOUD):
             item.add_marker(pytest.mark.integration)
