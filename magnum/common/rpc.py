@@ -2,6 +2,11 @@
 
 Messages carry ids and plain values; the conductor reads the rows. Methods and their arguments are listed in
 `ConductorClient`, which is the only place that knows their names on the wire.
+
+While a cloud is upgraded, APIs and conductors of two versions speak to each other, so messages are only ever added to.
+A new method, or an old one with a new argument, gets the next minor `NAMESPACE_VERSION`, and is sent under that very
+version (``prepare(version=...)``); all else goes on under the version it came with, which older conductors take too.
+One that is asked for what it does not know refuses, and nothing has happened.
 """
 
 from typing import Any
@@ -14,9 +19,16 @@ from magnum.common.bus_door import BUS_ERRORS, BusDoor
 from magnum.common.context import RequestContext
 
 NAMESPACE_VERSION = "1.0"
+"""Up to which version a conductor of this code understands messages."""
+_FIRST_VERSION = "1.0"
 IN_MEMORY = "fake://"
 """URL of a bus within one process."""
 _OPENING_SECONDS = 2.0
+_NOT_KNOWN = (messaging.UnsupportedVersion.__name__, messaging.NoSuchMethod.__name__)
+_OLDER_CONDUCTOR = (
+    "The conductor that was asked is of an older version and does not know this yet. Nothing was done; try again when "
+    "the upgrade is finished."
+)
 
 
 class ContextSerializer(messaging.NoOpSerializer):
@@ -55,7 +67,7 @@ class ConductorClient:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, bus: Any) -> None:
-        target = messaging.Target(topic=conf.conductor.topic, version=NAMESPACE_VERSION)
+        target = messaging.Target(topic=conf.conductor.topic, version=_FIRST_VERSION)
         self._client = messaging.get_rpc_client(
             bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer(), retry=1
         )
@@ -110,8 +122,12 @@ class ConductorClient:
             raise exception.Unavailable("The message bus cannot be reached. Nothing was done; try again later.")
         try:
             return self._client.call(context, method, **arguments)
-        except messaging.RemoteError:  # not the bus: an error of the conductor that it did not expect either
-            raise
+        except (messaging.UnsupportedVersion, messaging.NoSuchMethod) as error:
+            raise exception.Unavailable(_OLDER_CONDUCTOR) from error
+        except messaging.RemoteError as error:
+            if error.exc_type in _NOT_KNOWN:
+                raise exception.Unavailable(_OLDER_CONDUCTOR) from error
+            raise  # not the bus: an error of the conductor that it did not expect either
         except BUS_ERRORS as error:
             raise exception.Unavailable(
                 "No conductor answered. The request was not carried out as far as this API knows; try again, and "

@@ -31,6 +31,8 @@ LOG = log.getLogger(__name__)
 
 _LONGEST_PAUSE = 60.0
 _WAITING_SINCE = "waiting_since"
+_LEFT_TO_NEWER = "left_to_newer"
+_NEWER_PAUSE = 5.0
 
 
 class Runner:
@@ -61,9 +63,11 @@ class _Turn:
     def go(self, stopping: Callable[[], bool]) -> datetime | None:
         job = Job(self.tools, self.claim, load_bay(self.tools, self.claim.bay_uuid))
         plan = PLANS[self.claim.verb]
+        if not plan.knows(self.claim.step):
+            return self._leave_to_newer(job).due_at
         for step in plan.after(self.claim.step):
             if job.past_deadline:
-                return self._fail(job, step, _too_late(job, step)).due_at
+                return self._fail(job, step.name, _too_late(job, step)).due_at
             if stopping():
                 return self._put_back(job, clock.now(), Progress()).due_at
             pause = self._take(job, step)
@@ -73,6 +77,20 @@ class _Turn:
         LOG.info("Operation %s (%s of bay %s) is done.", self.claim.uuid, self.claim.verb, self.claim.bay_uuid)
         return None
 
+    def _leave_to_newer(self, job: Job) -> "_Pause":
+        """Let a conductor go on that knows the last finished step, for as long as there is time."""
+        newer = f"step {self.claim.step!r} of a newer version of Magnum"
+        if job.past_deadline:
+            failed = StepFailed(f"No conductor came in time that knows {newer}. Delete the bay, or try again.")
+            return self._fail(job, self.claim.step, failed)
+        if not job.remembered(_LEFT_TO_NEWER):
+            LOG.warning("Operation %s waits for a conductor that knows %s.", self.claim.uuid, newer)
+            event = Event(f"Waiting for a conductor that knows {newer}.", "warning", self.claim.step)
+            progress = Progress(events=[event], operation=job.remembering({_LEFT_TO_NEWER: True}))
+        else:
+            progress = Progress()
+        return self._put_back(job, clock.now() + timedelta(seconds=_NEWER_PAUSE), progress)
+
     def _take(self, job: Job, step: Step) -> "_Pause | None":
         """Do a step; answers None when the next can follow at once."""
         started = time.monotonic()
@@ -81,16 +99,16 @@ class _Turn:
         except (Transient, Unavailable) as error:
             return self._retry(job, step, error)
         except StepFailed as error:
-            return self._fail(job, step, error)
+            return self._fail(job, step.name, error)
         except Permanent as error:
-            return self._fail(job, step, StepFailed(faults.plain(error.message)))
+            return self._fail(job, step.name, StepFailed(faults.plain(error.message)))
         except MagnumError as error:
-            return self._fail(job, step, StepFailed(error.message))
+            return self._fail(job, step.name, StepFailed(error.message))
         except (LeaseLost, db_exc.DBConnectionError, db_exc.DBDeadlock):
             raise  # no fault of the step: it is done again when the lease has ended
         except Exception:  # whatever it is, the tenant gets an end and the operator its cause
             LOG.exception("Step %s of operation %s failed.", step.name, self.claim.uuid)
-            return self._fail(job, step, StepFailed(_internal(self.claim)))
+            return self._fail(job, step.name, StepFailed(_internal(self.claim)))
         if isinstance(outcome, Again):
             return self._wait(job, outcome)
         self._finish_step(job, step, outcome, time.monotonic() - started)
@@ -122,7 +140,7 @@ class _Turn:
     def _retry(self, job: Job, step: Step, error: ServiceError | MagnumError) -> "_Pause":
         attempts = job.attempts + 1
         if isinstance(error, Transient) and error.tries is not None and attempts >= error.tries:
-            return self._fail(job, step, StepFailed(f"{error.message} It was tried {attempts} times."))
+            return self._fail(job, step.name, StepFailed(f"{error.message} It was tried {attempts} times."))
         pause = _pause(attempts)
         LOG.warning("Step %s of operation %s: %s Again in %.1f s.", step.name, self.claim.uuid, error.message, pause)
         text = f"{error.message} Trying again."
@@ -136,7 +154,7 @@ class _Turn:
             operations.put_back(session, self.claim, due_at, progress)
         return _Pause(due_at)
 
-    def _fail(self, job: Job, step: Step, failed: StepFailed) -> "_Pause":
+    def _fail(self, job: Job, step: str | None, failed: StepFailed) -> "_Pause":
         verb = self.claim.verb
         LOG.warning("Operation %s (%s of bay %s) failed: %s", self.claim.uuid, verb, self.claim.bay_uuid, failed.reason)
         values = {
@@ -145,7 +163,7 @@ class _Turn:
             **self._truth(job, failed),
             "status": states.ENDS[BayStatus(job.bay.status)].badly,
         }
-        event = Event(values["status_reason"], "error", step.name)
+        event = Event(values["status_reason"], "error", step)
         with self.tools.database.writer() as session:
             operations.finish(session, self.claim, OperationState.FAILED, Progress(bay=values, events=[event]))
         return _Pause(None)

@@ -71,6 +71,10 @@ class Plan:
     What it says goes before the words of the failure itself.
     """
 
+    def knows(self, finished: str | None) -> bool:
+        """Whether this can be the last finished step; a newer version may have stored one that is not known here."""
+        return finished is None or any(step.name == finished for step in self.steps)
+
     def after(self, finished: str | None) -> tuple[Step, ...]:
         """What is left to do when this step is the last finished one."""
         if finished is None:
