@@ -91,3 +91,10 @@ def second_bay(alice: Client, baymodel: dict[str, Any], database: Database) -> N
     """Another bay of Alice's that is there."""
     bay = alice.post("/v1/bays", {"name": "second", "baymodel_id": baymodel["uuid"]}).json
     set_status(database, bay["uuid"], "CREATE_COMPLETE")
+
+
+@pytest.fixture
+def failed_bay(alice: Client, baymodel: dict[str, Any], database: Database) -> None:
+    """A bay of Alice's that could not be created."""
+    bay = alice.post("/v1/bays", {"name": "failed", "baymodel_id": baymodel["uuid"]}).json
+    set_status(database, bay["uuid"], "CREATE_FAILED")
