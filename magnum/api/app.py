@@ -107,9 +107,14 @@ def make_app(services: Services) -> WSGIApplication:
     return application
 
 
+def loading_services() -> Services:
+    """Those of the application that is being loaded; for the factories that paste.deploy calls."""
+    return _SERVICES.get()
+
+
 def app_factory(_global_conf: dict[str, str], **_local_conf: str) -> WSGIApplication:
     """For paste.deploy."""
-    return make_app(_SERVICES.get())
+    return make_app(loading_services())
 
 
 def load(conf: cfg.ConfigOpts, services: Services) -> WSGIApplication:

@@ -114,8 +114,9 @@ def test_an_operation_that_an_older_conductor_began_can_go_on(verb: str, step: s
 
 
 def _set(world: World, bay_uuid: str, **values: Any) -> None:
+    row: dict[Any, Any] = dict(values)
     with world.database.writer() as session:
-        session.query(models.Operation).filter_by(bay_uuid=bay_uuid).update(values)
+        session.query(models.Operation).filter_by(bay_uuid=bay_uuid).update(row)
 
 
 def test_an_operation_at_a_step_of_a_newer_version_waits_for_that(world: World) -> None:
