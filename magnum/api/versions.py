@@ -21,7 +21,7 @@ VERSION = "magnum.version"
 """Where a request's version stands in its WSGI environment."""
 
 _SERVICES = frozenset({SERVICE, "container-infrastructure", "container-infrastructure-management"})
-_NUMBER = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)
+_NUMBER = re.compile(r"(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})")
 _MAJOR = 1
 _HELP = "https://docs.openstack.org/api-guide/compute/microversions.html"
 
