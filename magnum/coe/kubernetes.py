@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import Any, Self, TypeGuard
 
 from magnum.coe import drain as draining
+from magnum.coe import leftovers
 from magnum.coe.kubernetes_api import Access, KubernetesApi, Object, as_dict, as_list
+from magnum.coe.leftovers import Leftover
 from magnum.coe.manifests import Manifest
 from magnum.coe.nodes import Node, has_ended, is_bound_to_node, node
 from magnum.coe.workloads import COLLECTIONS, TITLES, Workload, WorkloadKind, as_text, workload
@@ -105,6 +107,10 @@ class KubernetesBay:
         self._delete("/api/v1/nodes/{name}", name)
 
     # The bay as a whole
+
+    def remove_leftovers(self) -> builtins.list[Leftover]:
+        """Make one pass at removing what Kubernetes made in the cloud; answers what is still there."""
+        return leftovers.remove(self._api)
 
     def healthy(self) -> bool:
         """Whether the API server says that it, and all it stands on, is ready."""

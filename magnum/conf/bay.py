@@ -13,6 +13,13 @@ OPTS = [
     ),
     cfg.IntOpt("delete_timeout", default=60, min=1, help="Minutes a bay may take to be deleted."),
     cfg.IntOpt("drain_timeout", default=60, min=0, help="Seconds given to the pods of a node that is to go."),
+    cfg.IntOpt(
+        "cleanup_timeout",
+        default=300,
+        min=0,
+        help="Seconds given to the Kubernetes of a bay that is deleted to remove the load balancers and volumes it "
+        "made.",
+    ),
     cfg.URIOpt(
         "magnum_url",
         help="URL of this API as nodes reach it. Where unset, the public endpoint of the catalog is used.",

@@ -135,7 +135,7 @@ def _complete(
     if operation is Verb.CREATE:
         return {**arguments, "again": True}
     if operation is Verb.DELETE:
-        return dict(arguments)
+        return {**arguments, "again": bay.status == states.BayStatus.DELETE_FAILED}
     last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
     whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had
     if verb is Verb.RETRY:

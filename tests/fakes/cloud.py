@@ -4,6 +4,7 @@ Each call is counted. A call can be made to fail, before or after it has had its
 was lost. Stacks settle when they are told to, or at the next look where ``heat.at_once`` is set.
 """
 
+import builtins
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 from magnum.clients.errors import Permanent
 from magnum.clients.heat import FailedUpdate, StackResource, StackState
 from magnum.clients.keystone import BayUser
+from magnum.coe.leftovers import Leftover
 from magnum.coe.nodes import Node
 from magnum.coe.workloads import Workload
 from magnum.common.exception import BayUnreachable, NotFound
@@ -239,6 +241,10 @@ class FakeBay:
     drained: list[str] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     objects: dict[str, dict[str, Workload]] = field(default_factory=dict)
+    leftovers: list[Leftover] = field(default_factory=list)
+
+    def remove_leftovers(self) -> builtins.list[Leftover]:
+        return [*self.leftovers]
 
     def list_nodes(self) -> list[Node]:
         names = [f"{self.stack.name}-master-0"] if self.stack else []

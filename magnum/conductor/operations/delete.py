@@ -1,12 +1,25 @@
-"""Deleting a bay: its stack, its user, and last its rows."""
+"""Deleting a bay: what its Kubernetes made in the cloud, its stack, its user, and last its rows.
+
+What Kubernetes does not remove in its time ends the deletion, as nobody would find it once the bay is gone; the tenant
+is told what it is. Who asks again has read that: the next deletion waits once more, and then goes on without it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from magnum.clients.errors import Permanent
+from magnum.coe.leftovers import Leftover
+from magnum.common import clock
+from magnum.common.exception import BayUnreachable, RemoteRefusal
 from magnum.common.states import Verb
 from magnum.conductor.job import Job
 from magnum.conductor.operations import common
-from magnum.conductor.steps import Done, Plan, Step
+from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
 
 _NOT_LET_IN = (401, 403)
+_CLEANUP_UNTIL = "cleanup_until"
+_CLEANUP_PAUSE = 2.0
+_COE = "kubernetes"
 
 
 def find_authority(job: Job) -> Done:
@@ -18,6 +31,54 @@ def find_authority(job: Job) -> Done:
     except Permanent as error:
         job.remember("as_service", True)
         return Done(f"Magnum deletes the stack itself, as the bay's user cannot be had: {error.message}", warning=True)
+
+
+def remove_leftovers(job: Job) -> Done | Again:
+    """Load balancers and volumes that the bay made are gone."""
+    if not job.bay.api_address or job.bay.baymodel["coe"] != _COE:
+        return Done("")
+    try:
+        with job.tools.bays.open(job.bay) as running:
+            left = running.remove_leftovers()
+    except (BayUnreachable, RemoteRefusal) as error:
+        if job.attempts + 1 < common.TRIES_OF_A_QUIET_BAY and isinstance(error, BayUnreachable):
+            raise
+        text = f"Load balancers and volumes that Kubernetes made may be left in the project: {error.message}"
+        return Done(text, warning=True)
+    if not left:
+        return Done("Nothing is left of what Kubernetes made." if job.remembered(_CLEANUP_UNTIL) else "")
+    if clock.now() < _cleanup_until(job):
+        return Again(_CLEANUP_PAUSE)
+    listed = ", ".join(map(str, left))
+    if job.arguments.get("again"):
+        return Done(f"Left in the project, to be removed by hand: {listed}.", warning=True)
+    raise StepFailed(
+        f"Kubernetes did not remove in time: {listed}. Remove them, or delete the bay again to leave them.",
+        _as_faults(left),
+    )
+
+
+def _cleanup_until(job: Job) -> datetime:
+    known = job.remembered(_CLEANUP_UNTIL)
+    if known is None:
+        until = clock.now() + timedelta(seconds=job.tools.conf.bay.cleanup_timeout)
+        job.remember(_CLEANUP_UNTIL, until.isoformat())
+        return until
+    return datetime.fromisoformat(known)
+
+
+def _as_faults(left: Sequence[Leftover]) -> list[dict[str, str | None]]:
+    return [
+        {
+            "service": _COE,
+            "resource": item.owner,
+            "name": item.owner,
+            "type": item.what,
+            "message": f"The {item.what} is still there.",
+            "code": None,
+        }
+        for item in left
+    ]
 
 
 def delete_stack(job: Job) -> Done:
@@ -55,6 +116,7 @@ def _end(job: Job) -> None:
 PLAN = Plan(
     verb=Verb.DELETE,
     steps=(
+        Step("leftovers", remove_leftovers),
         Step("trustee", find_authority),
         Step(common.STACK, delete_stack),
         Step("wait_stack", common.wait_gone),

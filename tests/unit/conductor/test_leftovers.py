@@ -1,0 +1,62 @@
+"""A deletion, and what the bay's Kubernetes made outside of its stack."""
+
+import pytest
+
+from magnum.coe.leftovers import Leftover
+from magnum.common.states import BayStatus, Verb
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import Ready, World
+from tests.unit.conductor.trouble import kill_before_recording, nothing_is_left, run_until_killed
+
+BALANCER = Leftover("load balancer", "service default/web")
+
+
+def test_they_are_waited_for_before_the_stack_goes(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=20)
+    assert world.bay(uuid).status == BayStatus.DELETE_IN_PROGRESS
+    assert cloud.calls.count["heat.delete"] == 0
+    world.running(uuid).leftovers = []
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert "Nothing is left of what Kubernetes made." in [event.text for event in world.events(uuid)]
+
+
+def test_what_stays_ends_the_deletion_and_the_next_goes_on(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.DELETE_FAILED
+    assert "load balancer of service default/web" in (bay.status_reason or "")
+    assert [(fault["service"], fault["resource"]) for fault in bay.faults] == [("kubernetes", "service default/web")]
+    assert cloud.calls.count["heat.delete"] == 0
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+    left = "Left in the project, to be removed by hand: load balancer of service default/web."
+    assert left in [event.text for event in world.events(uuid) if event.level == "warning"]
+
+
+def test_a_bay_that_does_not_answer_is_deleted_all_the_same(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).answers = False
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert any("may be left in the project" in event.text for event in world.events(uuid))
+
+
+@pytest.mark.usefixtures("time")
+def test_another_conductor_goes_on(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    world.ask(uuid, Verb.DELETE)
+    kill_before_recording(monkeypatch, "leftovers")
+    run_until_killed(world)
+    world.work(owner="two")
+    assert nothing_is_left(world, cloud)
