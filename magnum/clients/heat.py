@@ -154,7 +154,7 @@ class Stacks:
         """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""
         with _translated():
             found = self._client.events.list(f"{name}/{stack_id}", nested_depth=_DEPTH)
-            return _failed_update(found, stack_id)
+        return _failed_update(found, stack_id, self.resources(name, stack_id))
 
 
 def _chunks(stack_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -220,11 +220,14 @@ def _resources(found: Iterable[Any]) -> list[StackResource]:
     ]
 
 
-def _failed_update(events: Sequence[Any], stack_id: str) -> FailedUpdate:
+def _failed_update(events: Sequence[Any], stack_id: str, others: Sequence[StackResource]) -> FailedUpdate:
     """Of all events those between the start of the last update and that of its rollback.
 
     Their times are whole seconds, and what happens in one second has no order.
+
+    :param others: what is in the stack now; events name no types, and members of a group are made of the same
     """
+    types = {item.path[-1]: item.type for item in others}
     of_stack = [item for item in events if _is_of_stack(item) and item.physical_resource_id == stack_id]
     started = max((item.event_time for item in of_stack if item.resource_status == "UPDATE_IN_PROGRESS"), default="")
     undone = (item.event_time for item in of_stack if item.resource_status.startswith("ROLLBACK_"))
@@ -238,7 +241,7 @@ def _failed_update(events: Sequence[Any], stack_id: str) -> FailedUpdate:
     resources = [
         StackResource(
             path=_path(item, owners),
-            type=getattr(item, "resource_type", None) or "",
+            type=types.get(item.resource_name, ""),
             status=item.resource_status,
             reason=item.resource_status_reason or "",
             physical_id=item.physical_resource_id or "",

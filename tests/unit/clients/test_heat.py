@@ -187,9 +187,12 @@ EVENTS = [
 
 @pytest.mark.parametrize("last", [11, 13])
 def test_how_an_update_failed_is_known_from_events(stacks: Stacks, session: FakeSession, last: int) -> None:
-    session.answers = [(200, {"events": EVENTS[:last]})]
+    there = [resource("nodes", "s-1", "group", nested=True), resource("0", "group", "first", nested=True)]
+    there.append({**resource("server", "first", "x"), "resource_type": "OS::Nova::Server"})
+    session.answers = [(200, {"events": EVENTS[:last]}), (200, {"resources": there})]
     failed = stacks.failed_update("bay-1", "s-1")
     assert failed.reason == "Resource UPDATE failed"
+    assert failed.resources[0].type == "OS::Nova::Server"
     assert {item.path: (item.reason, item.nested) for item in failed.resources} == {
         ("nodes", "1", "server"): ("Quota exceeded", False),
         ("nodes", "1"): ("Quota exceeded", True),
