@@ -8,7 +8,7 @@ from magnum.api.call import Call, Services
 from magnum.api.controller import Fields, ResourceController
 from magnum.api.fields import Dated, Field, Use
 from magnum.api.types import Boolean, Choice, IPv4, Labels, Name, PublicKey, Text, Uuid, Whole
-from magnum.common.exception import Invalid
+from magnum.common.exception import Forbidden, Invalid
 from magnum.db import models, resources
 from magnum.drivers.base import BayDriver, find_driver
 
@@ -79,6 +79,7 @@ class BayModels(ResourceController[models.BayModel]):
         return super().store(call, values)
 
     def change(self, call: Call, row: models.BayModel, changed: Fields) -> models.BayModel:
+        _refuse_of_others(call, row)
         if changed.get("public"):
             call.allow("baymodel:publish", self.target(row))
         with call.services.database.writer() as session:
@@ -87,6 +88,7 @@ class BayModels(ResourceController[models.BayModel]):
             return resources.find(session, call.context, self.model, row.uuid)
 
     def remove(self, call: Call, row: models.BayModel) -> None:
+        _refuse_of_others(call, row)
         with call.services.database.writer() as session:
             _refuse_if_in_use(session, row)
             resources.remove(session, call.context, self.model, row.uuid)
@@ -110,6 +112,12 @@ def driver_problems(
         *driver.validate(baymodel, for_bay=for_bay),
         *_not_allowed(services, driver, baymodel.get("network_driver")),
     ]
+
+
+def _refuse_of_others(call: Call, row: models.BayModel) -> None:
+    """A public one is there for everybody, so that this is no 404; policy lets operators come this far."""
+    if row.project_id != call.context.project_id:
+        raise Forbidden(f"Baymodel {row.uuid} belongs to another project, and only that one changes it.")
 
 
 def _refuse_if_in_use(session: Any, row: models.BayModel) -> None:

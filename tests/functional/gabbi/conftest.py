@@ -22,6 +22,7 @@ PEOPLE: dict[str, tuple[str | None, list[str]]] = {
     "rita": ("project-a", ["reader"]),
     "mallory": ("project-b", ["member", "reader"]),
     "operator": ("project-o", ["admin", "member", "reader"]),
+    "zoe": ("project-z", ["admin", "member", "reader"]),
     "machine": ("project-a", ["heat_stack_user"]),
     "drifter": (None, ["member", "reader"]),
 }
