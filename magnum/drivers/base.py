@@ -178,8 +178,9 @@ def _no_driver(server_type: str, os: str | None, coe: str, installed: Sequence[B
         f"{driver.coe} on {driver.server_type} ({'any image' if driver.os == ANY else driver.os})"
         for driver in installed
     )
+    images = f" with images of {os!r}" if os else ""
     return (
-        f"Bays of coe {coe!r} on server_type {server_type!r} with images of {os!r} are not offered; "
+        f"Bays of coe {coe!r} on server_type {server_type!r}{images} are not offered; "
         f"there is {'; '.join(known) or 'no driver at all'}."
     )
 
