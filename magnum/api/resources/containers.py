@@ -115,9 +115,9 @@ class Containers(InBay[models.Container]):
         found = list(problems)
         columns = {name: value for name, value in values.items() if name != "image_id"}
         columns["image"] = _image(values, found)
-        if row is None:
+        if row is None or values["bay_uuid"] != row.bay_uuid:
             columns["bay_uuid"] = _bay_uuid(call, values, found)
-        elif values["bay_uuid"] != row.bay_uuid:
+        if row is not None and columns["bay_uuid"] not in (row.bay_uuid, None):
             found.append("A container cannot move to another bay: /bay_uuid can not be changed.")
         return super().checked(call, columns, found, row)
 
@@ -154,7 +154,7 @@ def _image(values: Fields, problems: list[str]) -> str | None:
 
 def _bay_uuid(call: Call, values: Fields, problems: list[str]) -> str | None:
     """The uuid of the bay that is named, if one is and it is there."""
-    if "bay_uuid" not in values:
+    if values.get("bay_uuid") is None:
         return None
     try:
         return find_parent(call, values["bay_uuid"]).uuid

@@ -153,7 +153,7 @@ class Workloads(InBay[Work]):
     def patched(self, call: Call, row: Work, document: Any) -> Work:
         before = {"bay_uuid": row.bay_uuid, "manifest": None, "manifest_url": None}
         after = patch.apply(document, before, internal=self.internal(), mandatory=self.mandatory())
-        if after["bay_uuid"] != row.bay_uuid:
+        if after["bay_uuid"] != row.bay_uuid and find_parent(call, str(after["bay_uuid"])).uuid != row.bay_uuid:
             raise Invalid(f"A {self.noun} cannot move to another bay: /bay_uuid can not be changed.")
         if after["manifest"] is None and after["manifest_url"] is None:
             raise Invalid("Only /manifest and /manifest_url can be changed: replace one of them.")
