@@ -73,8 +73,7 @@ class Magnum:
         """Have Magnum running as this checkout has it. True if something had to be started."""
         text = self._configuration_text()
         write_private(self.configuration, text)
-        own = self.own_configuration.read_text(encoding="utf-8") if self.own_configuration.exists() else ""
-        services = self._services(digest_of_text(text, own, str(SOURCE_ROOT), _digest_of_magnum()))
+        services = self.services()
         current = {service.name for service in services if _is_current(service)}
         for name in present(self.paths):
             if name not in current:
@@ -98,7 +97,10 @@ class Magnum:
     def _sqlite(self) -> Path:
         return self._root / "magnum.sqlite"
 
-    def _services(self, fingerprint: str) -> list[Service]:
+    def services(self) -> list[Service]:
+        """Its processes, as this checkout and the configuration have them."""
+        own = self.own_configuration.read_text(encoding="utf-8") if self.own_configuration.exists() else ""
+        fingerprint = digest_of_text(self._configuration_text(), own, str(SOURCE_ROOT), _digest_of_magnum())
         if self.transport_url is None:
             return [self._service(EMBEDDED, fingerprint, serves_http=True)]
         conductors = [self._conductor(name, fingerprint) for name in conductor_names(self.conductors)]
