@@ -120,7 +120,7 @@ class Tenants:
             return None
         return int(answer["node_count"])
 
-    def _send(, action: Action, tenant: Tenant, method: str, path: str, body: Any) -> requests.Response | None:
+    def _send(self, action: Action, tenant: Tenant, method: str, path: str, body: Any) -> requests.Response | None:
         """The answer; None where nobody knows whether the request was accepted."""
         for number in range(_TRIES):
             url = f"{self._cloud.apis[(action.values['api'] + number) % 2]}/v1{path}"
