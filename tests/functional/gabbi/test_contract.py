@@ -8,14 +8,20 @@ A file names under ``fixtures`` the pytest fixtures that it needs, from `conftes
 like the people that have them (`conftest.PEOPLE`).
 """
 
+import re
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from gabbi import case, suitemaker
 
+from magnum.api.errors import MethodNotAllowed
+from magnum.api.routes import RouteTable, all_routes
+from magnum.common.exception import NotFound
 from tests.functional.gabbi.handlers import HANDLERS
 
 HERE = Path(__file__).parent
@@ -57,3 +63,26 @@ def test_contract(name: str, application: Any, request: pytest.FixtureRequest, s
     for one in suite:
         with subtests.test(one.test_data["name"]):
             one(Result())
+
+
+def test_every_route_is_stated() -> None:
+    """There is a request for each method on each path of the table of routes."""
+    table = RouteTable(all_routes())
+    stated = set()
+    for method, path in requests():
+        try:
+            route = table.find(method, path)[0]
+        except (NotFound, MethodNotAllowed):
+            continue
+        stated.add((route.method, route.path))
+    assert {(route.method, route.path) for route in all_routes()} - stated == set()
+
+
+def requests() -> Iterator[tuple[str, str]]:
+    """Method and path of each request that names them; what is filled in from other answers is some name."""
+    for name in FILES:
+        for test in yaml.safe_load((HERE / f"{name}.yaml").read_text())["tests"]:
+            method, url = next((key, value) for key, value in test.items() if key.isupper())
+            filled = re.sub(r"(\$HISTORY\['[^']*'\]\.)?\$RESPONSE\['[^']*'\]", "x", url)
+            if filled.startswith("/"):
+                yield method, urlsplit(filled).path
