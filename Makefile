@@ -14,7 +14,7 @@ STRICT ?=
 # The second cloud that the integration and compat tests bring up, beside any that is there.
 TEST_CLOUD := --name test --port-offset 20000
 
-.PHONY: help demo test lint ruff types layers yaml shell unit functional integration compat up down reset status clean root system
+.PHONY: help demo test lint ruff types layers yaml shell unit functional integration compat chaos up down reset status clean root system
 
 help:  ## say what there is
 	@echo "Magnum: containers as a service for OpenStack. On Debian 12, as root:"; echo
@@ -76,8 +76,8 @@ functional: $(READY)  ## functional tests alone: on SQLite, PostgreSQL and Maria
 	    $(BIN)/pytest --quiet --numprocesses auto --database $$database tests/functional || exit 1; \
 	done
 
-integration: TESTS = tests/integration tests/compat
-integration:  ## integration and compat tests alone: on a cloud of their own, beside yours
+integration: TESTS = tests/integration tests/compat tests/chaos
+integration:  ## integration, compat and short chaos tests alone: on clouds of their own, beside yours
 compat: TESTS = tests/compat
 compat:  ## compat tests alone: clients of 2015 and 2016 from PyPI, each verb of them
 
@@ -89,6 +89,10 @@ integration compat: $(READY)
 	    echo; echo "NOT RUN: the tests in $(TESTS), since they need a local cloud:"; echo "$$reason"; \
 	    [ -z "$(STRICT)" ] || { echo "STRICT is set, so this is a failure."; exit 1; }; \
 	fi
+
+chaos: root $(READY)  ## ten minutes of trouble in a cloud of its own (SEED=n: that run again; MINUTES=n, DATABASE=mariadb)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	    $(if $(DATABASE),--database $(DATABASE))
 
 clean:  ## remove the Python environment of this checkout
 	rm -rf $(VENV)
