@@ -1,7 +1,6 @@
 """The WSGI application: Pecan around the table of routes, and the paste pipeline around Pecan."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,15 @@ from webob.multidict import NoVars
 from magnum import policies
 from magnum.api.call import EMPTY, Answer, Call, Services, dump
 from magnum.api.errors import WSGIApplication
+from magnum.api.loading import loading_services, loading_with
 from magnum.api.routes import RouteTable, all_routes, decoded_path
+from magnum.api.timing import RequestTimes
 from magnum.certificates.authority import Authority
 from magnum.clients.keystone import Keystone
-from magnum.common import rpc
+from magnum.common import metrics, rpc
 from magnum.db.session import Database
 from magnum.drivers.base import load_drivers
 
-# paste.deploy hands factories nothing but strings; this is how `load` gives them the rest.
-_SERVICES: ContextVar[Services] = ContextVar("services")
 _DEFAULT_PIPELINE = Path(__file__).parent / "api-paste.ini"
 
 
@@ -107,11 +106,6 @@ def make_app(services: Services) -> WSGIApplication:
     return application
 
 
-def loading_services() -> Services:
-    """Those of the application that is being loaded; for the factories that paste.deploy calls."""
-    return _SERVICES.get()
-
-
 def app_factory(_global_conf: dict[str, str], **_local_conf: str) -> WSGIApplication:
     """For paste.deploy."""
     return make_app(loading_services())
@@ -120,9 +114,6 @@ def app_factory(_global_conf: dict[str, str], **_local_conf: str) -> WSGIApplica
 def load(conf: cfg.ConfigOpts, services: Services) -> WSGIApplication:
     """The application behind the pipeline of the operator's paste file, or of ours where there is none."""
     path = conf.find_file(conf.api.api_paste_config) or str(_DEFAULT_PIPELINE)
-    token = _SERVICES.set(services)
-    try:
+    with loading_with(services):
         application: WSGIApplication = deploy.loadapp(f"config:{Path(path).resolve()}")
-    finally:
-        _SERVICES.reset(token)
-    return application
+    return RequestTimes(application) if metrics.started() else application

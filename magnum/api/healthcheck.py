@@ -5,13 +5,13 @@ from typing import Any
 
 from oslo_middleware import healthcheck
 
-from magnum.api.app import loading_services
 from magnum.api.errors import MethodNotAllowed, StartResponse, WSGIApplication
+from magnum.api.loading import loading_services
 from magnum.common.exception import Unavailable
 from magnum.db.health import DatabaseHealth
 from magnum.db.session import Database
 
-_PATH = "/healthcheck"
+PATH = "/healthcheck"
 _METHODS = ("GET", "HEAD")
 
 
@@ -30,10 +30,10 @@ class Healthcheck:
         return lambda application: cls(application, database)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != _PATH:
+        if environ.get("PATH_INFO") != PATH:
             return self._application(environ, start_response)
         if environ["REQUEST_METHOD"] not in _METHODS:
-            raise MethodNotAllowed(f"The method {environ['REQUEST_METHOD']} is not for {_PATH}.", _METHODS)
+            raise MethodNotAllowed(f"The method {environ['REQUEST_METHOD']} is not for {PATH}.", _METHODS)
         problem = self._database.problem()
         if problem is not None:
             raise Unavailable(problem)

@@ -14,7 +14,8 @@ from heatclient.v1.client import Client
 from keystoneauth1.session import Session
 from oslo_config import cfg
 
-from magnum.clients.errors import Transient, from_status, translated
+from magnum.clients.errors import Permanent, Transient, from_status, translated
+from magnum.common import metrics
 
 _SERVICE = "orchestration"
 _IDS_PER_CALL = 150  # an id takes 40 characters of a URL, and servers take about 8,000
@@ -80,7 +81,7 @@ class Stacks:
 
         :param arguments: template, files, parameters and environment
         """
-        with _translated():
+        with _translated("create"):
             try:
                 answer = self._client.stacks.create(
                     stack_name=name, tags=tag, timeout_mins=timeout_minutes, disable_rollback=True, **arguments
@@ -103,7 +104,7 @@ class Stacks:
 
         :param rollback: where the change fails, Heat goes back to what was; it takes as long for that at most
         """
-        with _translated():
+        with _translated("update"):
             self._client.stacks.update(
                 f"{name}/{stack_id}",
                 tags=tag,
@@ -114,7 +115,7 @@ class Stacks:
 
     def delete(self, name: str, stack_id: str) -> None:
         """Have Heat delete a stack; one that is gone already is fine."""
-        with _translated():
+        with _translated("delete"):
             try:
                 self._client.stacks.delete(f"{name}/{stack_id}")
             except exc.HTTPNotFound:
@@ -122,7 +123,7 @@ class Stacks:
 
     def find(self, name: str) -> StackState | None:
         """The stack of this name, without outputs; None where there is none."""
-        with _translated():
+        with _translated("find"):
             try:
                 return _state(self._client.stacks.get(name, resolve_outputs=False))
             except exc.HTTPNotFound:
@@ -130,7 +131,7 @@ class Stacks:
 
     def get(self, name: str, stack_id: str) -> StackState | None:
         """The stack with its outputs; None where it is gone."""
-        with _translated():
+        with _translated("get"):
             try:
                 return _state(self._client.stacks.get(f"{name}/{stack_id}"))
             except exc.HTTPNotFound:
@@ -140,19 +141,19 @@ class Stacks:
         """Those of these stacks that this user may see, in as few calls as their number allows."""
         found = {}
         for chunk in _chunks(stack_ids):
-            with _translated():
+            with _translated("states"):
                 for stack in self._client.stacks.list(filters={"id": chunk}):
                     found[str(stack.id)] = _state(stack)
         return found
 
     def resources(self, name: str, stack_id: str) -> list[StackResource]:
         """All resources of a stack and of those nested in it."""
-        with _translated():
+        with _translated("resources"):
             return _resources(self._client.resources.list(f"{name}/{stack_id}", nested_depth=_DEPTH))
 
     def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
         """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""
-        with _translated():
+        with _translated("failed_update"):
             found = self._client.events.list(f"{name}/{stack_id}", nested_depth=_DEPTH)
         return _failed_update(found, stack_id, self.resources(name, stack_id))
 
@@ -164,7 +165,22 @@ def _chunks(stack_ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(call: str) -> Iterator[None]:
+    """Within it errors become ours, and what came of the call is counted."""
+    with metrics.timed(metrics.HEAT_CALLS, call=call, result="ok") as labels:
+        try:
+            with _errors_of_heat():
+                yield
+        except Transient:
+            labels["result"] = "unavailable"
+            raise
+        except Permanent:
+            labels["result"] = "refused"
+            raise
+
+
+@contextmanager
+def _errors_of_heat() -> Iterator[None]:
     with translated(_SERVICE):
         try:
             yield

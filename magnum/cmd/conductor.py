@@ -10,6 +10,7 @@ from oslo_log import log
 
 from magnum import conf as configuration
 from magnum.certificates.storage import KeyProblem
+from magnum.cmd.figures import Figures
 from magnum.common import rpc
 from magnum.conductor.service import Conductor
 from magnum.db.session import Database
@@ -22,12 +23,14 @@ def main() -> int:
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
+    figures = Figures(conf, conf.metrics.conductor_port, forks=False)
     try:
         conductor = Conductor(conf, Database(conf), rpc.transport(conf))
     except KeyProblem as problem:
         print(f"magnum-conductor: {problem}", file=sys.stderr)
         return 1
     conductor.start()
+    figures.serve()
     asked_to_stop.wait()
     conductor.stop()
     # Python would wait for threads that wait for others; what they had in hand was handed over.

@@ -12,6 +12,7 @@ from magnum import conf
 from magnum.api.errors import WSGIApplication
 from magnum.certificates.authority import Authority
 from magnum.certificates.storage import KeyProblem
+from magnum.cmd.figures import Figures
 from magnum.cmd.worker import ApiWorker
 
 _GRACE_SECONDS = 30
@@ -47,6 +48,7 @@ class Server(BaseApplication):
         self._make = make
         self._workers = workers
         self._on_exit = on_exit
+        self._figures = Figures(configuration, configuration.metrics.api_port, forks=True)
         super().__init__()
 
     @property
@@ -65,12 +67,18 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "accesslog": "-",
             "worker_exit": self._exited,
+            "on_exit": self._ended,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        return self._make()
+        application = self._make()
+        self._figures.serve()
+        return application
 
     def _exited(self, _server: Any, _worker: Any) -> None:
         self._on_exit()
+
+    def _ended(self, _server: Any) -> None:
+        self._figures.remove()

@@ -13,7 +13,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from magnum.common import exception
+from magnum.common import exception, metrics
 from magnum.common.bus import messaging
 from magnum.common.bus_door import BUS_ERRORS, BusDoor
 from magnum.common.context import RequestContext
@@ -118,6 +118,17 @@ class ConductorClient:
         return str(self._call(context, "container_execute", uuid=uuid, command=command))
 
     def _call(self, context: RequestContext, method: str, **arguments: Any) -> Any:
+        with metrics.timed(metrics.RPC_CALLS, method=method, result="ok") as labels:
+            try:
+                return self._call_conductor(context, method, **arguments)
+            except exception.Unavailable:
+                labels["result"] = "unavailable"
+                raise
+            except Exception:
+                labels["result"] = "refused"
+                raise
+
+    def _call_conductor(self, context: RequestContext, method: str, **arguments: Any) -> Any:
         if not self._door.wait_open(_OPENING_SECONDS):
             raise exception.Unavailable("The message bus cannot be reached. Nothing was done; try again later.")
         try:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from magnum.certificates.bootstrap import BootstrapIdentity, Role
 from magnum.clients.heat import Stacks, StackState
 from magnum.clients.keystone import BayUser
-from magnum.common import clock, states
+from magnum.common import clock, metrics, states
 from magnum.common.context import service_context
 from magnum.common.states import BayStatus, OperationState, Verb
 from magnum.conductor.tools import Tools
@@ -102,6 +102,7 @@ class Job:
         values = {**bay, "status": states.ENDS[BayStatus(self.bay.status)].well, "status_reason": event.text}
         with self.tools.database.writer() as session:
             operations.finish(session, self.claim, state, Progress(bay=values, events=[event]))
+        self.observe_end(state)
 
     def finish_deleted(self, text: str) -> None:
         """End a deletion: the bay's rows go.
@@ -110,6 +111,12 @@ class Job:
         """
         with self.tools.database.writer() as session:
             operations.finish_deleted(session, self.claim, Event(text))
+        self.observe_end(OperationState.DONE)
+
+    def observe_end(self, state: OperationState) -> None:
+        """Keep for the operator how long the operation took."""
+        seconds = (clock.now() - self.claim.created_at).total_seconds()
+        metrics.observe(metrics.OPERATIONS, seconds, verb=self.claim.verb, outcome=state)
 
     # Time
 

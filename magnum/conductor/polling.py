@@ -13,6 +13,7 @@ from oslo_log import log
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
+from magnum.common import metrics
 from magnum.common.states import BayStatus
 from magnum.conductor.job import user_of
 from magnum.conductor.operations import WAITING
@@ -37,7 +38,8 @@ class StackPoll:
         if not bays:
             return
         try:
-            settled = self._settled(bays)
+            with metrics.timed(metrics.POLLS):
+                settled = self._settled(bays)
         except ServiceError as error:
             if not self._silent:
                 LOG.warning("The stacks of %d bays cannot be watched: %s", len(bays), error.message)

@@ -16,7 +16,7 @@ from oslo_db import exception as db_exc
 from oslo_log import log
 
 from magnum.clients.errors import Permanent, ServiceError, Transient
-from magnum.common import clock, states
+from magnum.common import clock, metrics, states
 from magnum.common.exception import MagnumError, Unavailable
 from magnum.common.states import BayStatus, OperationState
 from magnum.conductor import faults
@@ -48,6 +48,7 @@ class Runner:
         try:
             return _Turn(self._tools, self._lease, claim).go(self._stopping)
         except LeaseLost:
+            metrics.count(metrics.LEASES_LOST, verb=claim.verb)
             LOG.info("Operation %s (%s of bay %s) has gone to another.", claim.uuid, claim.verb, claim.bay_uuid)
             with self._tools.database.writer() as session:
                 operations.release(session, claim)
@@ -141,6 +142,7 @@ class _Turn:
         attempts = job.attempts + 1
         if isinstance(error, Transient) and error.tries is not None and attempts >= error.tries:
             return self._fail(job, step.name, StepFailed(f"{error.message} It was tried {attempts} times."))
+        metrics.count(metrics.RETRIES, verb=self.claim.verb)
         pause = _pause(attempts)
         LOG.warning("Step %s of operation %s: %s Again in %.1f s.", step.name, self.claim.uuid, error.message, pause)
         text = f"{error.message} Trying again."
@@ -166,6 +168,7 @@ class _Turn:
         event = Event(values["status_reason"], "error", step)
         with self.tools.database.writer() as session:
             operations.finish(session, self.claim, OperationState.FAILED, Progress(bay=values, events=[event]))
+        job.observe_end(OperationState.FAILED)
         return _Pause(None)
 
     def _truth(self, job: Job, failed: StepFailed) -> dict[str, Any]:

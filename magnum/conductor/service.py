@@ -10,7 +10,7 @@ from oslo_log import log
 from sqlalchemy import select
 
 from magnum.clients.cloud import Cloud
-from magnum.common import clock, rpc
+from magnum.common import clock, metrics, rpc
 from magnum.conductor.containers import Containers
 from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.notifications import OsloBus, Teller
@@ -45,6 +45,10 @@ class Conductor:
         poll = StackPoll(self._tools, self._sweep.wake)
         self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
+        if metrics.started():
+            from magnum.conductor.gauges import Gauges  # needs prometheus_client, which must come after `metrics.start`
+
+            metrics.collect(Gauges(database))
         self._stopping = threading.Event()
         self._teller = _make_teller(conf, database, self._stopping)
         workloads = Workloads(conf, database, self._tools.bays)

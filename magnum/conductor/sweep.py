@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from oslo_log import log
 
-from magnum.common import clock
+from magnum.common import clock, metrics
 from magnum.conductor.runner import Runner
 from magnum.conductor.threads import Periodic
 from magnum.conductor.tools import Tools
@@ -92,7 +92,8 @@ class Sweep:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                self._claim_all()
+                with metrics.timed(metrics.SWEEPS):
+                    self._claim_all()
             except Exception:  # the database may be away for a while; the thread must outlive that
                 LOG.exception("The sweep failed and is tried again.")
             self._wait()

@@ -12,11 +12,23 @@ from oslo_db import options as db_options
 from oslo_log import log
 from oslo_service import backend
 
-from magnum.conf import api, bay, baymodel, certificates, clients, conductor, default, kubernetes, quotas, trust
+from magnum.conf import (
+    api,
+    bay,
+    baymodel,
+    certificates,
+    clients,
+    conductor,
+    default,
+    kubernetes,
+    metrics,
+    quotas,
+    trust,
+)
 
 CONF: cfg.ConfigOpts = cfg.CONF
 
-_GROUPS = (api, bay, baymodel, certificates, conductor, default, kubernetes, quotas, trust)
+_GROUPS = (api, bay, baymodel, certificates, conductor, default, kubernetes, metrics, quotas, trust)
 
 for _group in _GROUPS:
     CONF.register_opts(_group.OPTS, group=_group.GROUP)

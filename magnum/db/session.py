@@ -16,8 +16,10 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_db.sqlalchemy import engines, exc_filters
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.orm import Session
+
+from magnum.common import metrics
 
 _SQLITE_LOCK_SECONDS = 30
 _FOR_WRITING = "magnum_for_writing"
@@ -65,7 +67,19 @@ class Database:
 def _make_engine(conf: cfg.ConfigOpts) -> Engine:
     url = conf.database.connection
     if make_url(url).get_backend_name() == "sqlite":
-        return _make_sqlite_engine(url)
+        engine = _make_sqlite_engine(url)
+    else:
+        engine = _make_server_engine(conf, url)
+    event.listen(engine, "handle_error", _count_error, insert=True)  # before oslo.db's own, which raises
+    return engine
+
+
+def _count_error(failure: ExceptionContext) -> None:
+    kind = "Disconnect" if failure.is_disconnect else type(failure.original_exception).__name__
+    metrics.count(metrics.DATABASE_ERRORS, kind=kind)
+
+
+def _make_server_engine(conf: cfg.ConfigOpts, url: str) -> Engine:
     engine: Engine = engines.create_engine(
         url,
         max_pool_size=conf.database.max_pool_size,
