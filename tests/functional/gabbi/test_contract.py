@@ -48,6 +48,7 @@ def test_contract(name: str, application: Any, request: pytest.FixtureRequest, s
     document = yaml.safe_load((HERE / f"{name}.yaml").read_text())
     for fixture in ("everybody", *document.pop("fixtures", ())):
         request.getfixturevalue(fixture)
+    document.setdefault("defaults", {})["use_prior_test"] = False  # they run in order, and none again where one failed
     suite = suitemaker.test_suite_from_dict(
         unittest.TestLoader(),
         name,
