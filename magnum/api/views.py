@@ -21,7 +21,7 @@ def links(host_url: str, collection: str, ident: str) -> list[dict[str, str]]:
 def represent(fields: Mapping[str, Any], host_url: str, collection: str) -> dict[str, Any]:
     """An object with these fields, its uuid among them, and with its links."""
     view = {**fields, "links": links(host_url, collection, fields["uuid"])}
-    for name in ("created_at", "updated_at"):
+    for name in ("created_at", "updated_at", "health_checked_at"):
         if name in view:
             view[name] = timestamp(view[name])
     return view

@@ -35,6 +35,8 @@ class StackState:
     reason: str
     tags: Sequence[str] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    changed_at: str = ""
+    """When it was made or last changed; to be compared with what was said before, and nothing else."""
 
     @property
     def settled(self) -> bool:
@@ -216,6 +218,7 @@ def _state(stack: Any) -> StackState:
         status=status,
         reason=stack.stack_status_reason or "",
         tags=tuple(getattr(stack, "tags", None) or ()),
+        changed_at=str(getattr(stack, "updated_time", None) or getattr(stack, "creation_time", None) or ""),
         outputs={item["output_key"]: item.get("output_value") for item in outputs},
     )
 

@@ -35,6 +35,14 @@ class BayStatus(StrEnum):
     DELETE_FAILED = "DELETE_FAILED"
 
 
+class Health(StrEnum):
+    """How a bay is, as far as anybody knows."""
+
+    HEALTHY = "HEALTHY"
+    UNHEALTHY = "UNHEALTHY"
+    UNKNOWN = "UNKNOWN"
+
+
 class OperationState(StrEnum):
     """Life of an operation; the last three are its ends."""
 

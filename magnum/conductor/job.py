@@ -146,9 +146,7 @@ class Job:
 
     @property
     def stack_name(self) -> str:
-        readable = re.sub(r"[^a-zA-Z0-9_.-]", "-", self.bay.name or "bay")[:_LONGEST_STACK_NAME]
-        unique = self.bay.uuid.replace("-", "")[:_UUID_PART]
-        return f"{readable}-{unique}" if readable[:1].isalpha() else f"bay-{unique}"
+        return stack_name_of(self.bay)
 
     @property
     def tag(self) -> str:
@@ -224,6 +222,13 @@ def load_bay(tools: Tools, bay_uuid: str) -> models.Bay:
     """The bay of an operation."""
     with tools.database.reader() as session:
         return resources.find(session, service_context(), models.Bay, bay_uuid)
+
+
+def stack_name_of(bay: models.Bay) -> str:
+    """The name of a bay's stack, the same for all its life."""
+    readable = re.sub(r"[^a-zA-Z0-9_.-]", "-", bay.name or "bay")[:_LONGEST_STACK_NAME]
+    unique = bay.uuid.replace("-", "")[:_UUID_PART]
+    return f"{readable}-{unique}" if readable[:1].isalpha() else f"bay-{unique}"
 
 
 def user_of(tools: Tools, bay: models.Bay) -> BayUser:

@@ -7,7 +7,7 @@ is being rolled back or is gone, and the operation itself then looks closely.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from oslo_log import log
 
@@ -52,27 +52,34 @@ class StackPoll:
             self._wake()
 
     def _settled(self, bays: Sequence[models.Bay]) -> list[str]:
-        seen = self._of_all(bays)
-        hidden = defaultdict(list)
-        for bay in bays:
-            if bay.stack_id not in seen:
-                hidden[bay.project_id].append(bay)
-        for of_project in hidden.values():
-            seen |= self._of_project(of_project)
+        seen = stack_states(self._tools, bays)
         return [bay.uuid for bay in bays if _is_news(bay, seen.get(bay.stack_id or ""))]
 
-    def _of_all(self, bays: Iterable[models.Bay]) -> dict[str, StackState]:
-        return self._tools.cloud.all_stacks().states([bay.stack_id or "" for bay in bays])
 
-    def _of_project(self, bays: Sequence[models.Bay]) -> dict[str, StackState]:
-        user = next((user_of(self._tools, bay) for bay in bays if bay.trustee_user_id), None)
-        if user is None:
-            return {}
-        try:
-            return self._tools.cloud.stacks(user).states([bay.stack_id or "" for bay in bays])
-        except ServiceError as error:
-            LOG.debug("Stacks of project %s: %s", user.project_id, error.message)
-            return {}
+def stack_states(tools: Tools, bays: Sequence[models.Bay]) -> dict[str, StackState]:
+    """The stacks of these bays by their ids, as far as they can be seen; one that is missing may be there all the same.
+
+    :raises ServiceError: Heat does not answer
+    """
+    seen = tools.cloud.all_stacks().states([bay.stack_id or "" for bay in bays])
+    hidden = defaultdict(list)
+    for bay in bays:
+        if bay.stack_id not in seen:
+            hidden[bay.project_id].append(bay)
+    for of_project in hidden.values():
+        seen |= _of_project(tools, of_project)
+    return seen
+
+
+def _of_project(tools: Tools, bays: Sequence[models.Bay]) -> dict[str, StackState]:
+    user = next((user_of(tools, bay) for bay in bays if bay.trustee_user_id), None)
+    if user is None:
+        return {}
+    try:
+        return tools.cloud.stacks(user).states([bay.stack_id or "" for bay in bays])
+    except ServiceError as error:
+        LOG.debug("Stacks of project %s: %s", user.project_id, error.message)
+        return {}
 
 
 def _is_news(bay: models.Bay, stack: StackState | None) -> bool:

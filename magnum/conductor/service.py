@@ -18,6 +18,7 @@ from magnum.conductor.polling import StackPoll
 from magnum.conductor.sweep import Sweep
 from magnum.conductor.threads import Periodic
 from magnum.conductor.tools import Tools, make_tools
+from magnum.conductor.watches import watches
 from magnum.conductor.workloads import Workloads
 from magnum.db import models
 from magnum.db.session import Database
@@ -41,7 +42,9 @@ class Conductor:
         self._conf = conf
         self._database = database
         self._tools = tools or make_tools(conf, database, Cloud(conf), load_drivers())
-        self._sweep = Sweep(self._tools, f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}")
+        owner = f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._sweep = Sweep(self._tools, owner)
+        self._watches = watches(self._tools, owner)
         poll = StackPoll(self._tools, self._sweep.wake)
         self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
@@ -60,6 +63,8 @@ class Conductor:
         self._sweep.start()
         self._poll.start()
         self._heartbeat.start()
+        for watch in self._watches:
+            watch.start()
         if self._teller is not None:
             self._teller.start()
         # In a thread, as oslo.messaging waits here for a bus that is away, and what is accepted is found by the sweep.
@@ -74,6 +79,8 @@ class Conductor:
         self._sweep.stop(_STOP_SECONDS)
         self._poll.stop(_THREAD_SECONDS)
         self._heartbeat.stop(_THREAD_SECONDS)
+        for watch in self._watches:
+            watch.stop(_THREAD_SECONDS)
         if self._teller is not None:
             self._teller.stop(_THREAD_SECONDS)
         closing.join(_THREAD_SECONDS)  # it does not end while the bus is away

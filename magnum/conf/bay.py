@@ -20,6 +20,12 @@ OPTS = [
         help="Seconds given to the Kubernetes of a bay that is deleted to remove the load balancers and volumes it "
         "made.",
     ),
+    cfg.IntOpt(
+        "retention_days",
+        default=30,
+        min=0,
+        help="Days for which the events and operations of a bay that is gone are kept; 0 keeps them for ever.",
+    ),
     cfg.URIOpt(
         "magnum_url",
         help="URL of this API as nodes reach it. Where unset, the public endpoint of the catalog is used.",

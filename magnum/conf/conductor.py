@@ -18,6 +18,13 @@ OPTS = [
         help="Seconds after which another conductor takes over an operation whose owner is silent. An owner at work "
         "renews its lease three times in this time.",
     ),
+    cfg.IntOpt(
+        "drift_interval",
+        default=60,
+        min=0,
+        help="Seconds between two looks at the stacks of bays that nobody works on, for what others did to them in "
+        "Heat. 0 means that nobody looks.",
+    ),
     cfg.IntOpt("heartbeat_interval", default=20, min=1, help="Seconds between two heartbeats of a conductor."),
     cfg.IntOpt("service_down_time", default=180, min=1, help="Seconds of silence after which a conductor is down."),
 ]

@@ -90,6 +90,12 @@ class Bay(Owned, Base):
     status_reason: Mapped[str | None] = mapped_column(Text)
     faults: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     stack_id: Mapped[str | None]
+    stack_changed_at: Mapped[str | None] = mapped_column(String(40))
+    """When the stack was last changed, in Heat's words, as far as Magnum knows."""
+    health_status: Mapped[str | None] = mapped_column(String(16))
+    health_status_reason: Mapped[dict[str, str] | None]
+    health_checked_at: Mapped[datetime | None]
+    health_due_at: Mapped[datetime | None] = mapped_column(index=True)
     api_address: Mapped[str | None]
     coe_version: Mapped[str | None]
     master_addresses: Mapped[list[str]] = mapped_column(default=list)

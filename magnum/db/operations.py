@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from magnum.common import clock, states
@@ -300,6 +300,46 @@ def find_open(session: Session, uuid: str, *, to_change: bool = False) -> models
 def tell(session: Session, operation: models.Operation, event: Event) -> None:
     """Add to the bay's story what others than the owner did for this operation."""
     session.add(_event_row(operation, event))
+
+
+def bays_in(session: Session, statuses: Collection[states.BayStatus]) -> Sequence[models.Bay]:
+    """Every tenant's bays in one of these states."""
+    return session.scalars(select(models.Bay).where(models.Bay.status.in_(statuses)).order_by(models.Bay.id)).all()
+
+
+def note(session: Session, bay: models.Bay, values: Mapping[str, Any], event: Event | None) -> bool:
+    """Write what was seen of a bay that nobody works on, unless something was asked of it since it was read.
+
+    :param bay: as it was read
+    """
+    statement = (
+        update(models.Bay)
+        .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status, models.Bay.stack_id == bay.stack_id)
+        .values(**values)
+    )
+    if not _changed(session, statement):
+        return False
+    if event is not None:
+        session.add(
+            models.BayEvent(
+                bay_uuid=bay.uuid, project_id=bay.project_id, level=event.level, text=_shortened(event.text)
+            )
+        )
+    return True
+
+
+def purge(session: Session, before: datetime, most: int) -> int:
+    """Forget bays that are gone and of which nothing was told since then; answers how many.
+
+    :param most: as many at once
+    """
+    last = func.max(models.BayEvent.created_at)
+    alive = select(models.Bay.uuid)
+    query = select(models.BayEvent.bay_uuid).where(models.BayEvent.bay_uuid.not_in(alive))
+    old = session.scalars(query.group_by(models.BayEvent.bay_uuid).having(last < before).limit(most)).all()
+    for model in (models.BayEvent, models.Operation):
+        session.execute(delete(model).where(model.bay_uuid.in_(old)))
+    return len(old)
 
 
 def waiting_bays(session: Session, steps: Collection[str]) -> Sequence[models.Bay]:

@@ -99,6 +99,7 @@ class FakeStack:
     before: dict[str, Any] = field(default_factory=dict)
     failed: FailedUpdate = field(default_factory=lambda: FailedUpdate("", []))
     resources: list[StackResource] = field(default_factory=list)
+    changes: int = 0
 
     def settle(self) -> None:
         """What Heat was asked for is done."""
@@ -173,6 +174,7 @@ class FakeStacks:
             stack.action, stack.status, stack.tag = "UPDATE", "IN_PROGRESS", tag
             stack.before, stack.wanted, stack.rollback = stack.wanted, _wanted(arguments), rollback
             stack.timeout_minutes = timeout_minutes
+            stack.changes += 1
 
     def delete(self, name: str, stack_id: str) -> None:
         with self._heat.calls.call("heat.delete"):
@@ -225,7 +227,10 @@ class FakeStacks:
                 return None
             stack.settle()
         outputs = {"nodes": list(stack.nodes), "name": stack.name}
-        return StackState(stack.id, stack.name, stack.action, stack.status, stack.reason, (stack.tag,), outputs)
+        changed_at = f"change {stack.changes}"
+        return StackState(
+            stack.id, stack.name, stack.action, stack.status, stack.reason, (stack.tag,), outputs, changed_at
+        )
 
 
 @dataclass
@@ -242,6 +247,11 @@ class FakeBay:
     closed: set[str] = field(default_factory=set)
     objects: dict[str, dict[str, Workload]] = field(default_factory=dict)
     leftovers: list[Leftover] = field(default_factory=list)
+    ready: bool = True
+    not_ready: set[str] = field(default_factory=set)
+
+    def healthy(self) -> bool:
+        return self.ready
 
     def remove_leftovers(self) -> builtins.list[Leftover]:
         return [*self.leftovers]
@@ -250,7 +260,15 @@ class FakeBay:
         names = [f"{self.stack.name}-master-0"] if self.stack else []
         self.seen = sorted({*self.seen, *(self.stack.nodes if self.stack else [])} - self.forgotten)
         return [
-            Node(f"uid-{name}", name, "master" if "-master-" in name else "node", True, None, ["10.0.0.1"], "v1.20.2")
+            Node(
+                f"uid-{name}",
+                name,
+                "master" if "-master-" in name else "node",
+                name not in self.not_ready,
+                None,
+                ["10.0.0.1"],
+                "v1.20.2",
+            )
             for name in [*names, *self.seen]
         ]
 

@@ -9,21 +9,37 @@ from wsme import types as wtypes
 
 from magnum.api import cloud, paging, patch, views
 from magnum.api.call import Answer, Call
-from magnum.api.controller import ResourceController
+from magnum.api.controller import Fields, ResourceController
 from magnum.api.fields import Dated, Field, Use, fields_of, read
 from magnum.api.resources.baymodels import BayModelFields, driver_problems
 from magnum.api.shapes import Listing, Object, Parameter, Reply
-from magnum.api.types import Boolean, Choice, HttpUrl, Name, Objects, Shown, Text, Timestamp, Uuid, Whole, Words
+from magnum.api.types import (
+    Boolean,
+    Choice,
+    HttpUrl,
+    Labels,
+    Name,
+    Objects,
+    Shown,
+    Text,
+    Timestamp,
+    Uuid,
+    Whole,
+    Words,
+)
 from magnum.api.versions import Feature
-from magnum.common import states
+from magnum.common import clock, states
 from magnum.common.exception import Conflict, Invalid, NotFound, Problem
 from magnum.common.idents import is_uuid, new_uuid
-from magnum.common.states import BayStatus, Verb
+from magnum.common.states import BayStatus, Health, Verb
 from magnum.db import models, operations, quotas, resources
+from magnum.db.resources import Page
 
 _MOST_NODES = 10000
 _MOST_MASTERS = 100
 _LONGEST_MINUTES = 525600
+_FRESH_INTERVALS = 3
+_LOOK_SECONDS = 30
 _SNAPSHOT = ("project_id", "user_id", *(name for name in fields_of(BayModelFields) if name not in fields_of(Dated)))
 
 
@@ -45,6 +61,9 @@ class BayFields(Dated):
     master_addresses = Field(Words(), use=Use.SHOWN)
     stack_id = Field(Text(255), use=Use.SHOWN)
     faults = Field(Objects(), use=Use.SHOWN)
+    health_status = Field(Choice(*Health), use=Use.SHOWN)
+    health_status_reason = Field(Labels(), use=Use.SHOWN, text="What was looked at, and what it said.")
+    health_checked_at = Field(Timestamp(), use=Use.SHOWN)
 
 
 class AcceptedFields(wtypes.Base):
@@ -107,6 +126,14 @@ class Bays(ResourceController[models.Bay]):
             query = f"limit={limit}&marker={rows[-1].id}"
             body["next"] = f"{call.host_url}/v1/bays/{bay_uuid}/events?{query}"
         return Answer(body)
+
+    def rows(self, call: Call, names: Sequence[str], page: Page) -> Sequence[Fields]:
+        rows = super().rows(call, names, page)
+        return [_with_health(call, row) for row in rows] if "health_status" in names else rows
+
+    def view(self, call: Call, row: models.Bay) -> dict[str, Any]:
+        fields = _with_health(call, {name: getattr(row, name) for name in self.full()})
+        return views.represent(fields, call.host_url, self.plural)
 
     def created(self, call: Call, row: models.Bay) -> Answer:
         return Answer({"uuid": row.uuid}, 202) if call.has(Feature.ASYNC_BAYS) else super().created(call, row)
@@ -181,6 +208,23 @@ class Bays(ResourceController[models.Bay]):
 
     def _uuid(self, call: Call, ident: str) -> str:
         return ident if is_uuid(ident) else self.find(call).uuid
+
+
+def _with_health(call: Call, fields: Fields) -> dict[str, Any]:
+    """What was found counts for a while only: nobody is told that a bay is well because somebody once looked."""
+    interval = call.services.conf.kubernetes.health_interval
+    checked_at = fields["health_checked_at"]
+    if not interval:
+        doubt = "Nobody looks at the health of bays in this cloud."
+    elif fields["status"] not in states.USABLE:
+        doubt = f"Not looked at while the bay is {fields['status']}."
+    elif checked_at is None:
+        doubt = "Not looked at yet."
+    elif clock.now() - checked_at > timedelta(seconds=_FRESH_INTERVALS * interval + _LOOK_SECONDS):
+        doubt = f"Not looked at since {views.timestamp(checked_at)}."
+    else:
+        return dict(fields)
+    return {**fields, "health_status": Health.UNKNOWN, "health_status_reason": {"magnum": doubt}}
 
 
 def find_parent(call: Call, ident: str) -> models.Bay:

@@ -93,6 +93,7 @@ def read_outputs(job: Job) -> Done:
             "master_addresses": found.master_addresses,
             "node_addresses": found.node_addresses,
             "coe_version": found.coe_version,
+            "stack_changed_at": (job.stack.changed_at if job.stack else "") or None,
         },
     )
 

@@ -1,0 +1,93 @@
+"""What others do in Heat to the stacks of bays that nobody works on: deleted, failed or changed behind our back.
+
+One conductor looks for all, at many stacks in one call. What it sees is written only while the bay is still what it was
+when it was read: an operation that was accepted meanwhile finds out for itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_log import log
+
+from magnum.clients.errors import ServiceError
+from magnum.clients.heat import Stacks, StackState
+from magnum.common import states
+from magnum.common.states import BayStatus
+from magnum.conductor import faults
+from magnum.conductor.job import stack_name_of, user_of
+from magnum.conductor.polling import stack_states
+from magnum.conductor.tools import Tools
+from magnum.db import models, operations
+from magnum.db.operations import Event
+
+LOG = log.getLogger(__name__)
+
+_GONE = (
+    "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
+    "delete removes it."
+)
+
+
+class DriftWatch:
+    """Compares bays at rest with their stacks."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def look(self) -> None:
+        """Look at all of them once."""
+        with self._tools.database.reader() as session:
+            bays = [bay for bay in operations.bays_in(session, states.READY | states.HALF_CHANGED) if bay.stack_id]
+        try:
+            seen = stack_states(self._tools, bays)
+        except ServiceError as error:
+            LOG.warning("The stacks of %d bays at rest cannot be looked at: %s", len(bays), error.message)
+            return
+        for bay in bays:
+            try:
+                self._compare(bay, seen.get(bay.stack_id or ""))
+            except ServiceError as error:
+                LOG.warning("The stack of bay %s cannot be looked at: %s", bay.uuid, error.message)
+
+    def _compare(self, bay: models.Bay, stack: StackState | None) -> None:
+        if stack is None or stack.action == "DELETE":
+            self._look_closely(bay)
+        elif not stack.settled:
+            return  # somebody changes it: what comes of it is told at its end
+        elif stack.status == "FAILED":
+            if bay.status in states.READY:
+                self._tell_failure(bay, stack)
+        elif bay.status in states.READY and stack.changed_at != bay.stack_changed_at:
+            self._tell_change(bay, stack)
+
+    def _look_closely(self, bay: models.Bay) -> None:
+        """Not to be seen in a list is not to be gone."""
+        if not bay.trustee_user_id:
+            return
+        stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
+        if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
+            self._write(bay, {"status": BayStatus.CREATE_FAILED, "status_reason": _GONE}, Event(_GONE, "error"))
+
+    def _tell_failure(self, bay: models.Bay, stack: StackState) -> None:
+        found = faults.collect(self._stacks(bay).resources(stack.name, stack.id))
+        reason = faults.one_line(found, stack.reason)
+        text = f"Somebody changed the bay's stack in Heat ({stack.action.lower()}), and that failed: {reason}"
+        values = {"status": BayStatus.UPDATE_FAILED, "status_reason": text, "faults": found}
+        self._write(bay, values, Event(text, "error"))
+
+    def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
+        """The first look at a stack only learns how it is."""
+        values: dict[str, Any] = {"stack_changed_at": stack.changed_at}
+        if bay.stack_changed_at is None:
+            self._write(bay, values, None)
+            return
+        text = f"Somebody changed the bay's stack in Heat ({stack.action.lower()}, {stack.changed_at})."
+        self._write(bay, values | {"status_reason": text}, Event(text, "warning"))
+
+    def _stacks(self, bay: models.Bay) -> Stacks:
+        return self._tools.cloud.stacks(user_of(self._tools, bay))
+
+    def _write(self, bay: models.Bay, values: Mapping[str, Any], event: Event | None) -> None:
+        with self._tools.database.writer() as session:
+            if operations.note(session, bay, values, event):
+                LOG.info("Bay %s: %s", bay.uuid, event.text if event else "its stack is known now")

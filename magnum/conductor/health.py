@@ -1,0 +1,90 @@
+"""How bays are, as their own APIs say.
+
+Each conductor looks at the bays whose turn it is; a turn is taken by a compare-and-swap, so that a bay is looked at by
+one conductor at a time, however many there are. What is found is written with its time: readers take what is too old
+for unknown, so that a conductor that died leaves no healthy bay behind. Node rows follow what the bay lists.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+from oslo_log import log
+
+from magnum.coe.nodes import Node
+from magnum.common import clock, states
+from magnum.common.exception import MagnumError
+from magnum.common.states import Health
+from magnum.conductor import copies
+from magnum.conductor.tools import Tools
+from magnum.db import bay_health, models
+
+LOG = log.getLogger(__name__)
+
+_COE = "kubernetes"
+_THREADS = 8
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at a bay gave: a verdict, and for each thing that was looked at what it said."""
+
+    status: Health
+    reason: dict[str, str]
+    nodes: list[Node] | None = None
+
+
+class HealthWatch:
+    """Looks at bays in turn.
+
+    :param interval: seconds between two looks at the same bay
+    """
+
+    def __init__(self, tools: Tools, interval: int) -> None:
+        self._tools = tools
+        self._interval = timedelta(seconds=interval)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="health")
+
+    def look(self) -> None:
+        """Look at every bay whose turn it is."""
+        while bays := self._whose_turn():
+            list(self._pool.map(self._look_at, bays))
+
+    def stop(self) -> None:
+        """Begin with no further bay."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _whose_turn(self) -> list[models.Bay]:
+        with self._tools.database.writer() as session:
+            return bay_health.take_turns(session, states.USABLE, self._interval, _AT_ONCE)
+
+    def _look_at(self, bay: models.Bay) -> None:
+        try:
+            listed_at = clock.now()
+            found = self._examine(bay)
+            with self._tools.database.writer() as session:
+                if found.nodes is not None:
+                    copies.store(session, bay, "node", [copies.node_values(bay, n) for n in found.nodes], listed_at)
+                bay_health.write(session, bay, found.status, found.reason)
+        except Exception:  # one bay, however odd, or a database that is away for a moment
+            LOG.exception("The health of bay %s could not be found out.", bay.uuid)
+
+    def _examine(self, bay: models.Bay) -> Finding:
+        if bay.baymodel["coe"] != _COE:
+            return Finding(Health.UNKNOWN, {"api": f"Magnum does not look at {bay.baymodel['coe']} bays."})
+        try:
+            with self._tools.bays.open(bay) as running:
+                return _judge(bay, ready=running.healthy(), nodes=running.list_nodes())
+        except MagnumError as error:
+            return Finding(Health.UNKNOWN, {"api": error.message})
+
+
+def _judge(bay: models.Bay, *, ready: bool, nodes: list[Node]) -> Finding:
+    reason = {"api": "ok" if ready else "not ready"}
+    reason |= {f"{node.name}.Ready": str(node.ready) for node in nodes}
+    wanted = bay.master_count + bay.node_count
+    if bay.status in states.READY and len(nodes) < wanted:
+        reason["nodes"] = f"{len(nodes)} of {wanted} are there"
+    well = ready and all(node.ready for node in nodes) and "nodes" not in reason
+    return Finding(Health.HEALTHY if well else Health.UNHEALTHY, reason, nodes)

@@ -1,0 +1,61 @@
+"""What a conductor does beside its operations, now and then: looking after bays at rest, and forgetting old stories."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from oslo_log import log
+
+from magnum.common import clock
+from magnum.conductor.drift import DriftWatch
+from magnum.conductor.health import HealthWatch
+from magnum.conductor.threads import Periodic
+from magnum.conductor.tools import Tools
+from magnum.db import duties, operations
+
+LOG = log.getLogger(__name__)
+
+_DRIFT = "drift"
+_PURGE = "purge"
+_HEALTH_TICK = 5.0
+_PURGE_INTERVAL = 3600.0
+_PURGED_AT_ONCE = 100
+
+
+def watches(tools: Tools, owner: str) -> list[Periodic]:
+    """All of them that the operator wants, not yet started.
+
+    :param owner: this conductor, by a name of its own
+    """
+    wanted = []
+    health_interval, drift_interval = tools.conf.kubernetes.health_interval, tools.conf.conductor.drift_interval
+    if health_interval:
+        wanted.append(Periodic("health", min(health_interval, _HEALTH_TICK), HealthWatch(tools, health_interval).look))
+    if drift_interval:
+        look = DriftWatch(tools).look
+        wanted.append(Periodic(_DRIFT, drift_interval, _for_all(tools, owner, _DRIFT, drift_interval, look)))
+    if tools.conf.bay.retention_days:
+        forget = _for_all(tools, owner, _PURGE, _PURGE_INTERVAL, lambda: purge(tools))
+        wanted.append(Periodic(_PURGE, _PURGE_INTERVAL, forget))
+    return wanted
+
+
+def purge(tools: Tools) -> None:
+    """Forget what is older than the operator wants it to be."""
+    before = clock.now() - timedelta(days=tools.conf.bay.retention_days)
+    while True:
+        with tools.database.writer() as session:
+            count = operations.purge(session, before, _PURGED_AT_ONCE)
+        if count:
+            LOG.info("The stories of %d bays that are gone since %s were forgotten.", count, before.date())
+        if count < _PURGED_AT_ONCE:
+            return
+
+
+def _for_all(tools: Tools, owner: str, name: str, interval: float, function: Callable[[], None]) -> Callable[[], None]:
+    """The function, done by one conductor for all."""
+
+    def in_turn() -> None:
+        if duties.take(tools.database, name, owner, timedelta(seconds=2 * interval)):
+            function()
+
+    return in_turn

@@ -1,0 +1,63 @@
+"""How bays are: whose turn it is to be looked at, and what was found."""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.orm import Session
+
+from magnum.common import clock
+from magnum.common.states import BayStatus, Health
+from magnum.db import models
+
+_MOST_REASONS = 200
+_LONGEST_REASON = 500
+
+
+def take_turns(session: Session, statuses: Collection[BayStatus], interval: timedelta, most: int) -> list[models.Bay]:
+    """Bays in one of these states whose turn it is, for this caller alone; their next turn is an interval later."""
+    now = clock.now()
+    due = or_(models.Bay.health_due_at.is_(None), models.Bay.health_due_at <= now)
+    query = select(models.Bay).where(models.Bay.status.in_(statuses), due).order_by(models.Bay.health_due_at)
+    return [bay for bay in session.scalars(query.limit(most)) if _take(session, bay, {"health_due_at": now + interval})]
+
+
+def _take(session: Session, bay: models.Bay, values: Mapping[str, Any]) -> bool:
+    same = models.Bay.health_due_at.is_(None) if bay.health_due_at is None else None
+    statement = update(models.Bay).where(
+        models.Bay.uuid == bay.uuid, same if same is not None else models.Bay.health_due_at == bay.health_due_at
+    )
+    result = session.execute(
+        statement.values(**values, updated_at=models.Bay.updated_at).execution_options(synchronize_session=False)
+    )
+    return cast(CursorResult[Any], result).rowcount > 0
+
+
+def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str]) -> None:
+    """Store what was found; where that is another verdict than before, the bay's story tells."""
+    kept = {name: text[:_LONGEST_REASON] for name, text in list(reason.items())[:_MOST_REASONS]}
+    session.execute(
+        update(models.Bay)
+        .where(models.Bay.uuid == bay.uuid)
+        .values(
+            health_status=status,
+            health_status_reason=kept,
+            health_checked_at=clock.now(),
+            updated_at=models.Bay.updated_at,  # the bay itself is as it was
+        )
+    )
+    if status != bay.health_status:
+        session.add(
+            models.BayEvent(
+                bay_uuid=bay.uuid,
+                project_id=bay.project_id,
+                level="info" if status is Health.HEALTHY else "warning",
+                text=_told(status, kept),
+            )
+        )
+
+
+def _told(status: Health, reason: Mapping[str, str]) -> str:
+    wrong = [f"{name}: {text}" for name, text in reason.items() if text not in ("ok", "True")]
+    return f"The bay is {status}{': ' + ', '.join(wrong[:5]) if wrong else ''}."

@@ -1,0 +1,111 @@
+"""What others do to stacks in Heat is noticed, told and shown."""
+
+from datetime import timedelta
+
+import pytest
+
+from magnum.clients.errors import Transient
+from magnum.common.states import BayStatus, Verb
+from magnum.conductor.drift import DriftWatch
+from magnum.conductor.watches import purge, watches
+from magnum.db import duties, models
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import Ready, World
+
+
+def look(world: World) -> None:
+    DriftWatch(world.tools).look()
+
+
+def texts(world: World, uuid: str) -> list[str]:
+    return [event.text for event in world.events(uuid)]
+
+
+def test_nothing_is_told_of_what_magnum_did_itself(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    before = texts(world, uuid)
+    look(world)
+    world.scale(uuid, 2)
+    look(world)
+    world.work()
+    look(world)
+    assert not [text for text in texts(world, uuid)[len(before) :] if "omebody" in text]
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+
+
+def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
+    look(world)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_FAILED
+    assert "somebody deleted it" in (bay.status_reason or "")
+    assert sum("somebody deleted it" in text for text in texts(world, uuid)) == 1
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+@pytest.mark.parametrize("call", ["heat.states", "heat.get"])
+def test_a_heat_that_does_not_answer_has_deleted_nothing(
+    world: World, cloud: FakeCloud, ready_bay: Ready, call: str
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.sees_all = False
+    cloud.calls.fail(call, Transient("The orchestration service does not answer."), times=5)
+    look(world)
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def test_a_stack_that_failed(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "UPDATE", "FAILED", "Resource UPDATE failed: no more addresses"
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.UPDATE_FAILED
+    assert (bay.status_reason or "").endswith("and that failed: no more addresses")
+
+
+def test_a_stack_that_was_changed_is_told_once(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "UPDATE", 7
+    look(world)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_COMPLETE
+    assert bay.status_reason == "Somebody changed the bay's stack in Heat (update, change 7)."
+    assert texts(world, uuid).count(bay.status_reason) == 1
+
+
+def test_a_stack_somebody_is_changing_is_left_alone(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.changes = "UPDATE", "IN_PROGRESS", 7
+    look(world)
+    assert "Somebody" not in (world.bay(uuid).status_reason or "")
+
+
+def test_one_conductor_looks_for_all(world: World) -> None:
+    minute = timedelta(minutes=1)
+    assert duties.take(world.database, "drift", "one", minute)
+    assert not duties.take(world.database, "drift", "two", minute)
+    assert len(watches(world.tools, "one")) == 3
+
+
+def test_stories_are_kept_for_their_time_after_the_bay_is_gone(world: World, ready_bay: Ready) -> None:
+    gone, alive = ready_bay(name="gone"), ready_bay(name="alive")
+    world.ask(gone, Verb.DELETE)
+    world.work()
+    world.time.passes(timedelta(days=29).total_seconds())
+    purge(world.tools)
+    assert world.events(gone)
+    world.time.passes(timedelta(days=2).total_seconds())
+    purge(world.tools)
+    assert not world.events(gone)
+    assert world.events(alive)
+    with world.database.reader() as session:
+        assert {row.bay_uuid for row in session.query(models.Operation)} == {alive}

@@ -1,0 +1,96 @@
+"""How bays are is found out, told when it changes, and never by two at once."""
+
+from datetime import timedelta
+
+from magnum.common import states
+from magnum.common.states import Health, Verb
+from magnum.conductor.health import HealthWatch
+from magnum.db import bay_health, models
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import Ready, World
+
+INTERVAL = 30
+
+
+def look(world: World) -> None:
+    HealthWatch(world.tools, INTERVAL).look()
+
+
+def told(world: World, uuid: str) -> list[tuple[str, str]]:
+    return [(event.level, event.text) for event in world.events(uuid) if event.text.startswith("The bay is ")]
+
+
+def test_a_bay_that_is_well(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=2)
+    before = world.bay(uuid).updated_at
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.health_status == Health.HEALTHY
+    assert bay.health_status_reason is not None
+    assert bay.health_status_reason["api"] == "ok"
+    assert sorted(bay.health_status_reason.values()) == ["True", "True", "True", "ok"]
+    assert bay.updated_at == before
+    assert told(world, uuid) == [("info", "The bay is HEALTHY.")]
+
+
+def test_what_is_wrong_is_told_once_and_so_is_that_it_is_over(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    (worker,) = world.stack(uuid).nodes
+    look(world)
+    for not_ready in ({worker}, {worker}, set()):
+        world.running(uuid).not_ready = not_ready
+        world.time.passes(INTERVAL)
+        look(world)
+    assert told(world, uuid) == [
+        ("info", "The bay is HEALTHY."),
+        ("warning", f"The bay is UNHEALTHY: {worker}.Ready: False."),
+        ("info", "The bay is HEALTHY."),
+    ]
+
+
+def test_nodes_that_vanished_are_missed_and_their_rows_go(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=2)
+    look(world)
+    world.running(uuid).forgotten.add(world.stack(uuid).nodes[0])
+    world.time.passes(INTERVAL)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.health_status == Health.UNHEALTHY
+    assert (bay.health_status_reason or {})["nodes"] == "2 of 3 are there"
+    assert len(world.nodes(uuid)) == 2
+
+
+def test_an_api_that_is_not_ready_and_one_that_is_silent(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).ready = False
+    look(world)
+    assert world.bay(uuid).health_status == Health.UNHEALTHY
+    world.running(uuid).answers = False
+    world.time.passes(INTERVAL)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.health_status == Health.UNKNOWN
+    assert bay.health_status_reason == {"api": "The bay's API does not answer."}
+
+
+def test_each_has_its_turn_and_only_one_takes_it(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    interval = timedelta(seconds=INTERVAL)
+    with world.database.writer() as session:
+        assert [bay.uuid for bay in bay_health.take_turns(session, states.USABLE, interval, 10)] == [uuid]
+    with world.database.writer() as session:
+        assert bay_health.take_turns(session, states.USABLE, interval, 10) == []
+    world.time.passes(INTERVAL + 1)
+    with world.database.writer() as session:
+        assert len(bay_health.take_turns(session, states.USABLE, interval, 10)) == 1
+
+
+def test_nobody_looks_at_bays_that_are_made_or_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    world.create()
+    uuid = ready_bay(name="other")
+    world.ask(uuid, Verb.DELETE)
+    with world.database.reader() as session:
+        statuses = [bay.status for bay in session.query(models.Bay)]
+    assert "DELETE_IN_PROGRESS" in statuses
+    look(world)
+    assert world.bay(uuid).health_status is None
