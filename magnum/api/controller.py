@@ -31,6 +31,8 @@ class ResourceController(Generic[Row]):
     model: type[Row]
     fields: ClassVar[type[Dated]]
     """All that there is to say of an object: what clients give and what they are shown."""
+    any_of: ClassVar[tuple[str, ...]] = ()
+    """Fields of which a new object must be given one."""
     short: ClassVar[tuple[str, ...]]
     """Fields of an object in a list."""
     filters: ClassVar[tuple[Parameter, ...]] = ()

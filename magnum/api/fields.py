@@ -31,15 +31,25 @@ class Field(wtypes.wsattr):
     """A field.
 
     :param default: what it is where nothing is given
+    :param text: what it is for, for readers of the documentation
+    :param example: a value that is right, for them too
     """
 
     def __init__(
-        self, datatype: Kind, *, use: Use = Use.BOTH, mandatory: bool = False, default: Any = None, text: str = ""
+        self,
+        datatype: Kind,
+        *,
+        use: Use = Use.BOTH,
+        mandatory: bool = False,
+        default: Any = None,
+        text: str = "",
+        example: Any = None,
     ) -> None:
         super().__init__(datatype, mandatory=mandatory, readonly=use is Use.SHOWN)
         self.use = use
         self.default_value = default
         self.text = text
+        self.example = example
 
     @property
     def kind(self) -> Kind:

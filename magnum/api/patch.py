@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from magnum.api.fields import Field, problem
-from magnum.api.types import Labels, Schema
+from magnum.api.types import Labels, Schema, whole
 from magnum.common.exception import Invalid
 
 _SETTING = ("add", "replace")
@@ -46,13 +46,19 @@ def apply(
     return result
 
 
-def schema(fields: Mapping[str, Field]) -> Schema:
-    """JSON Schema of a patch of these fields: what each of its changes can be."""
+def schema(fields: Mapping[str, Field], kept: Collection[str] = ()) -> Schema:
+    """JSON Schema of a patch of these fields: what each of its changes can be.
+
+    :param kept: fields that cannot be removed, beside those that are mandatory
+    """
     by_value: dict[str, list[str]] = {}
     for name, field in fields.items():
-        by_value.setdefault(json.dumps(field.kind.patchable()), []).append(f"/{name}")
+        value = field.kind.patchable()
+        if isinstance(field.example, str):
+            value["examples"] = [field.example]
+        by_value.setdefault(json.dumps(value), []).append(f"/{name}")
     changes = [_change_schema(_SETTING, {"enum": paths}, json.loads(value)) for value, paths in by_value.items()]
-    removable = [f"/{name}" for name, field in fields.items() if not field.mandatory]
+    removable = [f"/{name}" for name, field in fields.items() if not field.mandatory and name not in kept]
     changes.append(_change_schema(["remove"], {"enum": removable}))
     with_members = [name for name, field in fields.items() if isinstance(field.kind, Labels)]
     if with_members:
@@ -95,7 +101,7 @@ def _value(operation: str, value: Any) -> str | None:
         return None
     if value is None:
         return "'add' and 'replace' operations needs value."
-    if not isinstance(value, str | int):
+    if not isinstance(whole(value), str | int):
         return problem("value", value, f"Wrong type. Expected a string or an integer, got {_kind(value)}.")
     return None
 

@@ -70,7 +70,7 @@ def _resource(controller: ResourceController[Any], *, in_bay: bool = False) -> l
     short = Listing(controller.plural, Object(controller.fields, controller.short))
     full = Listing(controller.plural, whole)
     created, changed = controller.replies_to_create(), controller.replies_to_update()
-    document, patch = Document(controller.fields), Changes(controller.fields)
+    document, patch = Document(controller.fields, controller.any_of), Changes(controller.fields, controller.any_of)
     update_query = (*filters, *controller.update_parameters)
     return [
         Route("GET", collection, controller.list, query=lists, replies=(Reply(200, short),)),
@@ -115,7 +115,7 @@ def all_routes() -> list[Route]:
             "/v1/certificates",
             signing.sign,
             Access.NODE,
-            body=Document(certificates.CertificateFields),
+            body=Document(certificates.CertificateFields, any_of=("bay_uuid", "cluster_uuid")),
             replies=certificates.SIGNED,
         ),
         Route("GET", certificate, signing.show, Access.NODE, replies=certificates.SHOWN),

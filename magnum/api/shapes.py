@@ -110,9 +110,13 @@ class Plain:
 
 @dataclass(frozen=True)
 class Document:
-    """The fields of an object that is to be, as a client gives them."""
+    """The fields of an object that is to be, as a client gives them.
+
+    :param any_of: fields of which one must be given; each is a string
+    """
 
     datatype: type[wtypes.Base]
+    any_of: tuple[str, ...] = ()
 
     def schema(self, *, known_only: bool) -> Schema:
         """It as JSON Schema. Null is as good as nothing.
@@ -125,13 +129,19 @@ class Document:
             "properties": {name: _accepted(field) for name, field in known.items()},
             "required": [name for name, field in known.items() if field.mandatory],
         }
-        return schema | ({"additionalProperties": False} if known_only else {})
+        if known_only:
+            schema["additionalProperties"] = False
+        if self.any_of:
+            schema["anyOf"] = [{"required": [name], "properties": {name: {"type": "string"}}} for name in self.any_of]
+        return schema
 
 
 def _accepted(field: fields.Field) -> Schema:
     told: Schema = {"description": field.text} if field.text else {}
     if field.default_value is not None:
         told["default"] = field.default_value
+    if field.example is not None:
+        told["examples"] = [field.example]
     return _taken(field) | told
 
 
@@ -147,14 +157,19 @@ def _taken(field: fields.Field) -> Schema:
 
 @dataclass(frozen=True)
 class Changes:
-    """A JSON Patch of the fields that a client gives."""
+    """A JSON Patch of the fields that a client gives.
+
+    :param kept: fields that cannot be removed, beside those that are mandatory
+    """
 
     datatype: type[wtypes.Base]
+    kept: tuple[str, ...] = ()
 
     def schema(self, *, known_only: bool) -> Schema:  # noqa: ARG002 - a patch never names what does not exist
         """It as JSON Schema."""
         given = fields.given_fields(self.datatype)
-        return patch.schema({name: field for name, field in given.items() if name not in patch.COMMON_INTERNAL})
+        named = {name: field for name, field in given.items() if name not in patch.COMMON_INTERNAL}
+        return patch.schema(named, self.kept)
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,7 @@ class Whole(Kind):
     def validate(self, value: Any) -> int:
         if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 3.0 is a whole number, in JSON Schema as in arithmetic
+        value = whole(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError("Value should be a whole number.")
         if not self.lowest <= value <= self.highest:
@@ -254,9 +253,10 @@ class Labels(Kind):
     name = "labels"
 
     def validate(self, value: Any) -> dict[str, str]:
-        members = _literal(value) if isinstance(value, str) else value
-        if not isinstance(members, dict):
+        given = _literal(value) if isinstance(value, str) else value
+        if not isinstance(given, dict):
             raise ValueError("Value should be an object of names and values.")
+        members = {key: whole(item) for key, item in given.items()}
         if not all(isinstance(key, str) and isinstance(item, str | int) for key, item in members.items()):
             raise ValueError("Each of its values should be a string.")
         return {key: _as_text(item) for key, item in members.items()}
@@ -285,6 +285,11 @@ class Environment(Labels):
 
     def accepted(self) -> Schema:
         return {**super().accepted(), "propertyNames": {"pattern": "^[^=]+$"}}
+
+
+def whole(value: Any) -> Any:
+    """A value from a JSON document; a number without a fraction is a whole one there, however it is written."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _literal(text: str) -> Any:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     false,
     func,
     inspect,
+    literal,
     or_,
     select,
     true,
@@ -282,5 +283,6 @@ def _after(
     if value is None:
         same = and_(sort.is_(None), beyond_id)
         return same if down else or_(same, sort.is_not(None))
-    same = and_(sort == value, beyond_id)
-    return or_(sort < value, same, sort.is_(None)) if down else or_(sort > value, same)
+    bound = literal(value, sort.type)  # True and False as such are no operands of < to SQLAlchemy
+    same = and_(sort == bound, beyond_id)
+    return or_(sort < bound, same, sort.is_(None)) if down else or_(sort > bound, same)

@@ -15,30 +15,31 @@ from magnum.drivers.base import BayDriver, find_driver
 _COES = ("kubernetes", "swarm", "mesos")
 _LARGEST_VOLUME = 2**20
 _LONGEST_KEY = 16384
+_EXAMPLE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILpW9Vvd4evMV+SMKKviCzM4ayy3dSpWLLF91pQOYTNV alice@example.com"
 
 
 class BayModelFields(Dated):
     """A baymodel."""
 
     uuid = Field(Uuid())
-    name = Field(Name())
-    coe = Field(Choice(*_COES), mandatory=True)
-    image_id = Field(Text(255), mandatory=True)
-    flavor_id = Field(Text(255))
-    master_flavor_id = Field(Text(255))
+    name = Field(Name(), example="small")
+    coe = Field(Choice(*_COES), mandatory=True, example="kubernetes")
+    image_id = Field(Text(255), mandatory=True, example="debian-kubernetes")
+    flavor_id = Field(Text(255), example="m1.small")
+    master_flavor_id = Field(Text(255), example="m1.small")
     keypair_id = Field(Text(255))
     external_network_id = Field(Text(255))
     fixed_network = Field(Text(255))
-    dns_nameserver = Field(IPv4())
+    dns_nameserver = Field(IPv4(), example="8.8.8.8")
     apiserver_port = Field(Whole(1024, 65535))
     docker_volume_size = Field(Whole(1, _LARGEST_VOLUME))
-    ssh_authorized_key = Field(PublicKey(_LONGEST_KEY))
+    ssh_authorized_key = Field(PublicKey(_LONGEST_KEY), example=_EXAMPLE_KEY)
     cluster_distro = Field(Text(255), use=Use.IGNORED)
-    network_driver = Field(Text(255))
+    network_driver = Field(Text(255), example="flannel")
     volume_driver = Field(Text(255))
-    http_proxy = Field(Text(255))
-    https_proxy = Field(Text(255))
-    no_proxy = Field(Text(255))
+    http_proxy = Field(Text(255), example="http://proxy.example.com:3128")
+    https_proxy = Field(Text(255), example="http://proxy.example.com:3128")
+    no_proxy = Field(Text(255), example="10.0.0.0/8,.example.com")
     labels = Field(Labels(), default={})
     registry_enabled = Field(Boolean(), default=False)
     tls_disabled = Field(Boolean(), default=False)

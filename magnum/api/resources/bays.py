@@ -47,14 +47,14 @@ class BayFields(Dated):
     """A bay. Its uuid is Magnum's to choose; one that is sent is ignored, as it always was."""
 
     uuid = Field(Uuid(), use=Use.IGNORED)
-    name = Field(Name())
-    baymodel_id = Field(Text(255), mandatory=True, text="Uuid or name of the baymodel it is made by.")
+    name = Field(Name(), example="web")
+    baymodel_id = Field(Text(255), mandatory=True, text="Uuid or name of the baymodel it is made by.", example="small")
     node_count = Field(Whole(1, _MOST_NODES), default=1)
     master_count = Field(Whole(1, _MOST_MASTERS), default=1)
     bay_create_timeout = Field(Whole(0, _LONGEST_MINUTES), text="Minutes; 0 is for ever.")
     status = Field(Choice(*BayStatus), use=Use.SHOWN)
     status_reason = Field(Text(65535), use=Use.SHOWN)
-    discovery_url = Field(HttpUrl())
+    discovery_url = Field(HttpUrl(), example="https://discovery.example.com/1")
     api_address = Field(Text(255), use=Use.SHOWN)
     coe_version = Field(Text(255), use=Use.SHOWN)
     node_addresses = Field(Words(), use=Use.SHOWN)

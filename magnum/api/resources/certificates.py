@@ -23,6 +23,15 @@ from magnum.common.exception import Forbidden, Invalid
 from magnum.db import models, operations, resources
 
 _LONGEST_CSR = 65536
+_EXAMPLE_CSR = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIHgMIGHAgEAMCUxEzARBgNVBAoMCmRldmVsb3BlcnMxDjAMBgNVBAMMBWFsaWNl
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQc2rZj26AGj8yDEt/+sgjQCxOOgS
++1hUoufh2OMUO1LHAgxh+mH1THKJl4P602peW+8UYAqgRs3cKyhxw3urgqAAMAoG
+CCqGSM49BAMCA0gAMEUCIBXzZ/rtsMuuFRAiHTjlwdIA6BQaaYq4wHLOUOqtADxj
+AiEA2etMLESc++9LbWLiJ03ttU6jkw9bGiJWZ0ullJ+oXuo=
+-----END CERTIFICATE REQUEST-----
+"""
 _KEYS_GIVEN = operations.Event("The control plane's keys were handed to a master.")
 _KEYS_REFUSED = operations.Event(
     "The control plane's keys were asked for more often than masters can need them, and are given no more. "
@@ -36,9 +45,9 @@ _TIMES_PER_MASTER = 2
 class CertificateFields(wtypes.Base):
     """A bay's certificate; a bay may be called a cluster, as later clients do."""
 
-    bay_uuid = Field(Text(255))
-    cluster_uuid = Field(Text(255))
-    csr = Field(Text(_LONGEST_CSR), mandatory=True)
+    bay_uuid = Field(Text(255), text="Uuid or name of the bay.", example="web")
+    cluster_uuid = Field(Text(255), text="The same, as later clients call it.", example="web")
+    csr = Field(Text(_LONGEST_CSR), mandatory=True, text="A certificate signing request in PEM.", example=_EXAMPLE_CSR)
     pem = Field(Text(_LONGEST_CSR), use=Use.SHOWN)
     links = Field(Links(), use=Use.SHOWN)
 

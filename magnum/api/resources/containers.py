@@ -35,14 +35,15 @@ class ContainerFields(Dated):
 
     uuid = Field(Uuid())
     name = Field(Name())
-    bay_uuid = Field(Text(255), mandatory=True, text="Uuid or name of the bay to put it in.")
-    image = Field(Text(255), text="The image it is made from.")
-    image_id = Field(Text(255), text="The same, as it was called before.")
+    bay_uuid = Field(Text(255), mandatory=True, text="Uuid or name of the bay to put it in.", example="fleet")
+    image = Field(Text(255), text="The image it is made from.", example="redis")
+    image_id = Field(Text(255), text="The same, as it was called before.", example="redis")
     command = Field(Text(_LONGEST_COMMAND, shortest=0), text="What it runs, if not what its image says.")
     status = Field(Choice(*ContainerStatus), use=Use.SHOWN)
     memory = Field(
         Text(20, pattern="[1-9][0-9]*[bkmgBKMG]?", expects="a size as Docker takes it, such as 512m (b, k, m or g)"),
-        text="Most memory it may use, as Docker writes it: 512m.",
+        text="Most memory it may use, as Docker writes it.",
+        example="512m",
     )
     environment = Field(Environment(), default={})
 
@@ -55,6 +56,7 @@ class Containers(InBay[models.Container]):
     coe: ClassVar[str] = "swarm"
     model = models.Container
     fields = ContainerFields
+    any_of = ("image", "image_id")
     short = ("uuid", "name", "bay_uuid", "image", "image_id", "command", "status", "memory", "environment")
     ignored_parameters = ("container_uuid",)
 

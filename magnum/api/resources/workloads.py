@@ -4,6 +4,7 @@ The bay's own API is the truth and our rows are a copy, which a conductor brings
 no conductor answers, the copy is shown as it is, with the status Unknown.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -24,6 +25,7 @@ from magnum.db.resources import Page
 UNKNOWN = "Unknown"
 _LONGEST_URL = 2048
 _LONGEST_MANIFEST = 2**20
+_CONTAINERS = {"containers": [{"name": "redis", "image": "redis"}]}
 
 Row = TypeVar("Row", models.Pod, models.Service, models.ReplicationController, models.Node, models.Container)
 Work = TypeVar("Work", models.Pod, models.Service, models.ReplicationController)
@@ -126,14 +128,23 @@ class InBay(ResourceController[Row]):
         return [bay.uuid for bay in bays if bay.status in states.USABLE and bay.baymodel["coe"] == self.coe]
 
 
+def _manifest(example: Mapping[str, Any]) -> Field:
+    kind = Text(_LONGEST_MANIFEST, shortest=0)
+    return Field(kind, use=Use.GIVEN, text="The manifest, as JSON or YAML.", example=json.dumps(example))
+
+
 class WorkloadFields(Dated):
     """What all that is made from a manifest has: it is sent a bay and a manifest, and the rest is read from these."""
 
     uuid = Field(Uuid(), use=Use.IGNORED)
     name = Field(Text(255), use=Use.SHOWN)
-    bay_uuid = Field(Text(255), mandatory=True, text="Uuid or name of the bay to put it in.")
-    manifest = Field(Text(_LONGEST_MANIFEST, shortest=0), use=Use.GIVEN, text="The manifest, as JSON or YAML.")
-    manifest_url = Field(Text(_LONGEST_URL), use=Use.GIVEN, text="Where the manifest is, if it is not given.")
+    bay_uuid = Field(Text(255), mandatory=True, text="Uuid or name of the bay to put it in.", example="web")
+    manifest_url = Field(
+        Text(_LONGEST_URL),
+        use=Use.GIVEN,
+        text="Where the manifest is, if it is not given.",
+        example="https://example.com/manifest.yaml",
+    )
     labels = Field(Labels(), use=Use.SHOWN)
     status = Field(Text(24), use=Use.SHOWN)
 
@@ -142,6 +153,7 @@ class Workloads(InBay[Work]):
     """What is made from a manifest. Its name, labels and the rest are read from that."""
 
     kind: ClassVar[Kind]
+    any_of = ("manifest", "manifest_url")
 
     def store(self, call: Call, values: dict[str, Any]) -> Work:
         bay = find_parent(call, values["bay_uuid"])
@@ -202,6 +214,7 @@ def _unknown(row: Row) -> Row:
 class PodFields(WorkloadFields):
     """A pod."""
 
+    manifest = _manifest({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "redis"}, "spec": _CONTAINERS})
     desc = Field(Text(255), use=Use.SHOWN)
     images = Field(Words(), use=Use.SHOWN)
     host = Field(Text(255), use=Use.SHOWN)
@@ -222,6 +235,14 @@ class Pods(Workloads[models.Pod]):
 class ServiceFields(WorkloadFields):
     """A service."""
 
+    manifest = _manifest(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "redis"},
+            "spec": {"selector": {"app": "redis"}, "ports": [{"port": 6379}]},
+        }
+    )
     selector = Field(Labels(), use=Use.SHOWN)
     ip = Field(Text(45), use=Use.SHOWN)
     ports = Field(Objects(), use=Use.SHOWN)
@@ -242,6 +263,17 @@ class Services(Workloads[models.Service]):
 class ReplicationControllerFields(WorkloadFields):
     """A replication controller."""
 
+    manifest = _manifest(
+        {
+            "apiVersion": "v1",
+            "kind": "ReplicationController",
+            "metadata": {"name": "redis"},
+            "spec": {
+                "selector": {"app": "redis"},
+                "template": {"metadata": {"labels": {"app": "redis"}}, "spec": _CONTAINERS},
+            },
+        }
+    )
     images = Field(Words(), use=Use.SHOWN)
     replicas = Field(Whole(0, 2**31 - 1), use=Use.SHOWN)
 

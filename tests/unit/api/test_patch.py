@@ -2,12 +2,23 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from wsme import types as wtypes
 
 from magnum.api import patch
+from magnum.api.fields import Field, given_fields
+from magnum.api.types import Labels, Text, Whole
 from magnum.common.exception import Invalid
 
 FIELDS: dict[str, Any] = {"name": "x", "size": 1, "labels": {"a": "b"}, "coe": "kubernetes"}
+
+
+class Thing(wtypes.Base):
+    name = Field(Text(20))
+    size = Field(Whole(1, 10))
+    coe = Field(Text(20), mandatory=True)
+    labels = Field(Labels())
 
 
 def apply(*document: Any) -> dict[str, Any]:
@@ -59,3 +70,27 @@ def test_refused(item: dict[str, Any], said: str) -> None:
 def test_what_is_no_patch(document: Any) -> None:
     with pytest.raises(Invalid):
         patch.apply(document, FIELDS)
+
+
+def test_a_number_without_a_fraction_is_a_whole_one() -> None:
+    assert apply({"op": "replace", "path": "/size", "value": 3.0})["size"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "good"),
+    [
+        ({"op": "add", "path": "/name", "value": "web"}, True),
+        ({"op": "replace", "path": "/size", "value": "3"}, True),
+        ({"op": "replace", "path": "/size", "value": "11"}, False),
+        ({"op": "add", "path": "/labels/a", "value": True}, True),
+        ({"op": "add", "path": "/name/a", "value": "x"}, False),
+        ({"op": "remove", "path": "/labels/a"}, True),
+        ({"op": "remove", "path": "/name"}, True),
+        ({"op": "remove", "path": "/size"}, False),
+        ({"op": "remove", "path": "/coe"}, False),
+        ({"op": "add", "path": "/name"}, False),
+        ({"op": "test", "path": "/name", "value": "web"}, False),
+    ],
+)
+def test_described(change: dict[str, Any], good: bool) -> None:
+    assert jsonschema_rs.is_valid(patch.schema(given_fields(Thing), ("size",)), [change]) is good

@@ -27,6 +27,7 @@ GOOD: list[tuple[Any, Any, Any]] = [
     (types.Choice("a", "b"), "b", "b"),
     (types.HttpUrl(), "https://[::1]:8080/x?y", "https://[::1]:8080/x?y"),
     (types.Labels(), {"a": "b", "n": 1, "t": True}, {"a": "b", "n": "1", "t": "true"}),
+    (types.Labels(), {"n": 3.0}, {"n": "3"}),
     (types.Labels(), '{"a": "b"}', {"a": "b"}),
     (types.Labels(), "{'a': 'b'}", {"a": "b"}),
 ]
@@ -78,6 +79,7 @@ BAD: list[tuple[Any, Any]] = [
     (types.Labels(), "a=b"),
     (types.Labels(), "({'a': 'b'})"),
     (types.Labels(), {"a": ["b"]}),
+    (types.Labels(), {"a": 1.5}),
     (types.Labels(), "[" * 60000),
     (types.Labels(), ["a"]),
 ]
