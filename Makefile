@@ -14,7 +14,7 @@ STRICT ?=
 # The second cloud that the integration and compat tests bring up, beside any that is there.
 TEST_CLOUD := --name test --port-offset 20000
 
-.PHONY: help demo test lint ruff types layers yaml shell unit functional integration compat chaos up down reset status clean root system
+.PHONY: help demo test lint ruff types layers yaml shell unit functional described fuzz document integration compat chaos up down reset status clean root system
 
 help:  ## say what there is
 	@echo "Magnum: containers as a service for OpenStack. On Debian 12, as root:"; echo
@@ -38,7 +38,7 @@ reset: $(READY)  ## remove the cloud and all that it made
 	@$(BIN)/magnum-local reset
 
 test: $(READY)  ## run every check and every test that this machine can run (STRICT=1: all must run)
-	@$(MAKE) lint unit functional integration
+	@$(MAKE) lint unit functional described integration
 
 lint: ruff types layers yaml shell  ## style, types and layers alone
 
@@ -75,6 +75,17 @@ functional: $(READY)  ## functional tests alone: on SQLite, PostgreSQL and Maria
 	    echo "-- on $$database"; \
 	    $(BIN)/pytest --quiet --numprocesses auto --database $$database tests/functional || exit 1; \
 	done
+
+described: $(READY)  ## a few requests made of the OpenAPI document alone
+	@echo "== requests made of the OpenAPI document"; $(BIN)/pytest --quiet --numprocesses auto tests/fuzz
+
+fuzz: SEED := $(or $(SEED),$(shell date +%s))
+fuzz: $(READY)  ## 10,000 of them in each version, others each time (SEED=n: those of that run)
+	@echo "== requests made of the OpenAPI document, SEED=$(SEED)"; \
+	$(BIN)/pytest --quiet --numprocesses auto -rP --cases 10000 --seed $(SEED) tests/fuzz
+
+document: $(READY)  ## write docs/openapi.json anew
+	@$(BIN)/python -m magnum.cmd.openapi >docs/openapi.json
 
 integration: TESTS = tests/integration tests/compat tests/chaos
 integration:  ## integration, compat and short chaos tests alone: on clouds of their own, beside yours

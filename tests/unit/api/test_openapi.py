@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, whole, and right about what versions differ in."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from magnum.api.openapi import make_document
 from magnum.api.routes import all_routes
 from magnum.api.versions import NEWEST, OLDEST, VERSIONS, Version
+from magnum.cmd import openapi
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 each_version = pytest.mark.parametrize("version", VERSIONS, ids=str)
 
@@ -65,3 +69,7 @@ def test_what_was_made_is_linked_to() -> None:
         "operationId": "baymodels_delete",
         "parameters": {"ident": "$response.body#/uuid"},
     }
+
+
+def test_the_one_in_the_documentation_is_of_this_code() -> None:
+    assert DOCUMENT.read_text() == openapi.text(), "docs/openapi.json is of other code: run `make document`"

@@ -1,0 +1,1 @@
+"""What Schemathesis makes of the OpenAPI document, sent to the application."""
