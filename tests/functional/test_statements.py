@@ -1,6 +1,7 @@
 """What reading costs: statements of SQL, questions to conductors, and nothing asked of Keystone or anybody else."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -33,7 +34,6 @@ PAGES = [
 MOST_OF_A_LIST, MOST_OF_ONE = 3, 2
 
 every_collection = pytest.mark.parametrize("plural", TABLES)
-every_page = pytest.mark.parametrize("page", PAGES)
 
 Cost = Callable[[str], int]
 
@@ -87,20 +87,19 @@ def assert_asked(conductor: FakeConductor, plural: str) -> None:
 
 
 @every_collection
-@every_page
-def test_lists(cost: Cost, conductor: FakeConductor, statements: list[str], plural: str, page: str) -> None:
-    for path in (f"/v1/{plural}", f"/v1/{plural}/detail"):
-        assert cost(f"{path}?{page}") <= MOST_OF_A_LIST, statements
+def test_lists(cost: Cost, conductor: FakeConductor, statements: list[str], plural: str) -> None:
+    for page, path in product(PAGES, (f"/v1/{plural}", f"/v1/{plural}/detail")):
+        assert cost(f"{path}?{page}") <= MOST_OF_A_LIST, (page, statements)
         assert_asked(conductor, plural)
 
 
 @pytest.mark.parametrize("plural", [plural for plural in TABLES if plural not in OURS])
-@every_page
 def test_lists_of_one_bay(
-    cost: Cost, filled: dict[str, Any], conductor: FakeConductor, statements: list[str], plural: str, page: str
+    cost: Cost, filled: dict[str, Any], conductor: FakeConductor, statements: list[str], plural: str
 ) -> None:
-    for path in (f"/v1/{plural}?bay_ident=web", f"/v1/{plural}/detail?bay_uuid={filled['uuid']}"):
-        assert cost(f"{path}&{page}") <= MOST_OF_A_LIST, statements
+    paths = (f"/v1/{plural}?bay_ident=web", f"/v1/{plural}/detail?bay_uuid={filled['uuid']}")
+    for page, path in product(PAGES, paths):
+        assert cost(f"{path}&{page}") <= MOST_OF_A_LIST, (page, statements)
         assert_asked(conductor, plural)
 
 
