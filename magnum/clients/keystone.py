@@ -76,6 +76,20 @@ class Keystone:
                 except ka.NotFound:
                     continue
 
+    def check(self) -> None:
+        """Use Magnum's own credentials, and look for what [trust] names.
+
+        :raises ServiceError: they do not work, or it is not there
+        """
+        try:
+            with translated(_SERVICE):
+                client = self._client()
+                self._id_of(client, "domains", self._conf.trust.trustee_domain_name)
+                for role in self._conf.trust.roles:
+                    self._id_of(client, "roles", role)
+        except ka.ClientException as error:
+            raise Permanent(f"Magnum's credentials are not complete: {error}") from error
+
     def service_session(self) -> Session:
         """The session of Magnum itself."""
         with self._lock:

@@ -39,7 +39,12 @@ def current(database: Database) -> str | None:
 
 def newest() -> str | None:
     """The revision this code wants."""
-    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+    return _scripts().get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this code knows this revision; it does not know those of newer versions."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 def differences(database: Database) -> list[object]:
@@ -47,6 +52,10 @@ def differences(database: Database) -> list[object]:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(autogenerate.compare_metadata(context, Base.metadata))
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))
 
 
 def _config(connection: Connection) -> Config:
