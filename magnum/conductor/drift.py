@@ -4,7 +4,7 @@ One conductor looks for all, at many stacks in one call. What it sees is written
 when it was read: an operation that was accepted meanwhile finds out for itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oslo_log import log
@@ -15,13 +15,14 @@ from magnum.common import states
 from magnum.common.states import BayStatus
 from magnum.conductor import faults
 from magnum.conductor.job import stack_name_of, user_of
-from magnum.conductor.polling import stack_states
+from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.tools import Tools
 from magnum.db import models, operations
 from magnum.db.operations import Event
 
 LOG = log.getLogger(__name__)
 
+_PATIENCE = 300.0
 _GONE = (
     "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
     "delete removes it."
@@ -33,16 +34,18 @@ class DriftWatch:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._lists = StackLists(tools)
 
     def look(self) -> None:
         """Look at all of them once."""
         with self._tools.database.reader() as session:
             bays = [bay for bay in operations.bays_in(session, states.READY | states.HALF_CHANGED) if bay.stack_id]
         try:
-            seen = stack_states(self._tools, bays)
+            self._lists.look(bays, self._compare_all, _PATIENCE)
         except ServiceError as error:
-            LOG.warning("The stacks of %d bays at rest cannot be looked at: %s", len(bays), error.message)
-            return
+            LOG.warning("Of the stacks of %d bays at rest some cannot be looked at: %s", len(bays), error.message)
+
+    def _compare_all(self, bays: Sequence[models.Bay], seen: Mapping[str, StackState]) -> None:
         for bay in bays:
             try:
                 self._compare(bay, seen.get(bay.stack_id or ""))

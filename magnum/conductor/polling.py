@@ -1,88 +1,114 @@
-"""Asking Heat for many stacks at once.
+"""Watching the stacks of all operations that wait for one.
 
-An operation that waits for its stack holds no thread and is due again only now and then. What wakes it is this: all
-stacks that are waited for, asked for in one call where Heat lets Magnum see them all, else in one call per project with
-the user of one of its bays. It writes nothing about a bay: it only makes those operations due whose stack has settled,
-is being rolled back or is gone, and the operation itself then looks closely.
+Such an operation holds no thread, and nobody looks at it one by one: one conductor, whichever has the duty, lists all
+stacks that are waited for (`magnum.conductor.stack_lists`). It writes nothing about a bay. An operation whose stack has
+settled, is being rolled back or is gone becomes due, and then looks closely itself; it is not woken again at once for
+what it has seen. One whose stack is seen to be in progress goes on resting: without the poll it would look for itself
+after a while, which is for the time when the poll sees nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from oslo_log import log
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
-from magnum.common import metrics
+from magnum.common import clock, metrics
 from magnum.common.states import BayStatus
-from magnum.conductor.job import user_of
 from magnum.conductor.operations import WAITING
+from magnum.conductor.operations.common import RECHECK_SECONDS
+from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.tools import Tools
-from magnum.db import models, operations
+from magnum.db import duties, operations
+from magnum.db.operations import Waiting
 
 LOG = log.getLogger(__name__)
 
+_DUTY = "stack poll"
+_LEASE = timedelta(seconds=15)
+_PATIENCE = 5.0
+_TELL_AGAIN_SECONDS = 10.0
+
+Sight = tuple[str, str, tuple[str, ...]] | None
+"""What a stack was seen to be: action, status and tags; None for one that is gone."""
+
 
 class StackPoll:
-    """The look at all stacks in progress."""
+    """The look at all stacks in progress; one for each conductor.
 
-    def __init__(self, tools: Tools, wake: Callable[[], None]) -> None:
+    :param wake: called when operations have become due
+    :param owner: this conductor, by a name of its own
+    """
+
+    def __init__(self, tools: Tools, wake: Callable[[], None], owner: str) -> None:
         self._tools = tools
         self._wake = wake
+        self._owner = owner
+        self._lists = StackLists(tools)
+        self._told: dict[int, tuple[Sight, float]] = {}
         self._silent = False
 
     def poll(self) -> None:
-        """Look once."""
-        with self._tools.database.reader() as session:
-            bays = [bay for bay in operations.waiting_bays(session, WAITING) if bay.stack_id]
-        if not bays:
+        """Look once, if that is this conductor's duty."""
+        if not duties.take(self._tools.database, _DUTY, self._owner, _LEASE):
             return
+        with self._tools.database.reader() as session:
+            waiting = operations.waiting(session, WAITING)
+        told = list(self._told)  # lists that are late write to it
+        for operation_id in set(told) - {each.id for each in waiting}:
+            self._told.pop(operation_id, None)
         try:
             with metrics.timed(metrics.POLLS):
-                settled = self._settled(bays)
+                self._lists.look(waiting, self._note, _PATIENCE)
         except ServiceError as error:
             if not self._silent:
-                LOG.warning("The stacks of %d bays cannot be watched: %s", len(bays), error.message)
+                LOG.warning("The stacks of %d bays cannot be watched: %s", len(waiting), error.message)
             self._silent = True
-            return
-        self._silent = False
-        if settled:
+        else:
+            self._silent = False
+
+    def stop(self) -> None:
+        """Ask no more, and let another conductor have the duty."""
+        self._lists.stop()
+        duties.give_up(self._tools.database, _DUTY, self._owner)
+
+    def _note(self, waiting: Sequence[Waiting], seen: Mapping[str, StackState]) -> None:
+        """Have those operations go on that have to, and the others rest."""
+        news, resting = [], []
+        soon = clock.now() + timedelta(seconds=RECHECK_SECONDS / 2)
+        for each in waiting:
+            stack = seen.get(each.stack_id)
+            if not _is_news(each, stack):
+                self._told.pop(each.id, None)
+                if each.due_at < soon and not each.attempts:
+                    resting.append(each.id)
+            elif self._is_untold(each, _sight(stack)):
+                news.append(each.id)
+        if news or resting:
+            until = clock.now() + timedelta(seconds=RECHECK_SECONDS)
             with self._tools.database.writer() as session:
-                operations.make_due(session, settled, WAITING)
+                operations.make_due(session, news, WAITING)
+                operations.let_rest(session, resting, WAITING, until)
+        if news:
             self._wake()
 
-    def _settled(self, bays: Sequence[models.Bay]) -> list[str]:
-        seen = stack_states(self._tools, bays)
-        return [bay.uuid for bay in bays if _is_news(bay, seen.get(bay.stack_id or ""))]
+    def _is_untold(self, waiting: Waiting, sight: Sight) -> bool:
+        """Whether an operation has not been woken for this just now: what it makes of it then is its own affair."""
+        now = time.monotonic()
+        known, until = self._told.get(waiting.id, (None, 0.0))
+        if known == sight and now < until:
+            return False
+        self._told[waiting.id] = (sight, now + _TELL_AGAIN_SECONDS)
+        return True
 
 
-def stack_states(tools: Tools, bays: Sequence[models.Bay]) -> dict[str, StackState]:
-    """The stacks of these bays by their ids, as far as they can be seen; one that is missing may be there all the same.
-
-    :raises ServiceError: Heat does not answer
-    """
-    seen = tools.cloud.all_stacks().states([bay.stack_id or "" for bay in bays])
-    hidden = defaultdict(list)
-    for bay in bays:
-        if bay.stack_id not in seen:
-            hidden[bay.project_id].append(bay)
-    for of_project in hidden.values():
-        seen |= _of_project(tools, of_project)
-    return seen
-
-
-def _of_project(tools: Tools, bays: Sequence[models.Bay]) -> dict[str, StackState]:
-    user = next((user_of(tools, bay) for bay in bays if bay.trustee_user_id), None)
-    if user is None:
-        return {}
-    try:
-        return tools.cloud.stacks(user).states([bay.stack_id or "" for bay in bays])
-    except ServiceError as error:
-        LOG.debug("Stacks of project %s: %s", user.project_id, error.message)
-        return {}
-
-
-def _is_news(bay: models.Bay, stack: StackState | None) -> bool:
+def _is_news(waiting: Waiting, stack: StackState | None) -> bool:
     if stack is None or stack.settled:
         return True
-    return stack.action == "ROLLBACK" and bay.status == BayStatus.UPDATE_IN_PROGRESS
+    return stack.action == "ROLLBACK" and waiting.bay_status == BayStatus.UPDATE_IN_PROGRESS
+
+
+def _sight(stack: StackState | None) -> Sight:
+    return None if stack is None else (stack.action, stack.status, tuple(stack.tags))

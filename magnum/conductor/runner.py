@@ -30,6 +30,8 @@ from magnum.db.operations import Claim, Event, LeaseLost, Progress
 LOG = log.getLogger(__name__)
 
 _LONGEST_PAUSE = 60.0
+_GRACE = timedelta(seconds=60)
+"""So long past its deadline what is left of an operation's bay is still asked for."""
 _WAITING_SINCE = "waiting_since"
 _LEFT_TO_NEWER = "left_to_newer"
 _NEWER_PAUSE = 5.0
@@ -172,6 +174,8 @@ class _Turn:
         return _Pause(None)
 
     def _truth(self, job: Job, failed: StepFailed) -> dict[str, Any]:
+        if self.claim.deadline is not None and clock.now() > self.claim.deadline + _GRACE:
+            return {}  # whoever would be asked may be what has kept the operation from ending
         try:
             return dict(PLANS[self.claim.verb].on_failure(job, failed))
         except LeaseLost:

@@ -45,8 +45,8 @@ class Conductor:
         owner = f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}"
         self._sweep = Sweep(self._tools, owner)
         self._watches = watches(self._tools, owner)
-        poll = StackPoll(self._tools, self._sweep.wake)
-        self._poll = Periodic("stack poll", conf.conductor.poll_interval, poll.poll)
+        self._stacks = StackPoll(self._tools, self._sweep.wake, owner)
+        self._poll = Periodic("stack poll", conf.conductor.poll_interval, self._stacks.poll)
         self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
         if metrics.started():
             from magnum.conductor.gauges import Gauges  # needs prometheus_client, which must come after `metrics.start`
@@ -78,11 +78,14 @@ class Conductor:
         closing.start()
         self._sweep.stop(_STOP_SECONDS)
         self._poll.stop(_THREAD_SECONDS)
+        giving_up = threading.Thread(target=self._stacks.stop, name="stack poll stop", daemon=True)
+        giving_up.start()
         self._heartbeat.stop(_THREAD_SECONDS)
         for watch in self._watches:
             watch.stop(_THREAD_SECONDS)
         if self._teller is not None:
             self._teller.stop(_THREAD_SECONDS)
+        giving_up.join(_THREAD_SECONDS)  # it may not end while the database is away
         closing.join(_THREAD_SECONDS)  # it does not end while the bus is away
         LOG.info("The conductor on %s has stopped.", self._conf.host)
 

@@ -1,19 +1,24 @@
 """Finding operations that are due and giving each to a worker.
 
-One thread claims, a pool of threads works. The claiming thread wakes when it is told of a new operation, when a worker
-is free again, when an operation it put back is due, and at every sweep interval for all that nobody told it: lost
-messages, leases of conductors that died, deadlines.
+One thread claims, as many operations at once as workers are free; pools of threads work. The claiming thread wakes when
+it is told of a new operation, when a worker is free again, when an operation it put back is due very soon, and at every
+sweep interval for all that nobody told it: what has become due, lost messages, leases of conductors that died.
 
-A lease is renewed while its worker is at work, but not for ever: a worker that hangs is one that is dead.
+Operations past their deadlines have a lane of their own with its own workers, who have nothing else to do: a bay fails
+in time, whatever hangs the workers of the other lane and however many operations wait for them.
+
+A lease is renewed while its worker is at work, but neither for ever nor past the deadline: a worker that hangs is one
+that is dead.
 """
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from oslo_log import log
+from sqlalchemy.orm import Session
 
 from magnum.common import clock, metrics
 from magnum.conductor.runner import Runner
@@ -26,6 +31,34 @@ LOG = log.getLogger(__name__)
 
 _LONGEST_TURN = 300.0
 _HAND_OVER_SECONDS = 3.0
+_OVERDUE_WORKERS = 2
+
+Claiming = Callable[[Session, str, timedelta, int], list[Claim]]
+
+
+class _Lane:
+    """A kind of operations, and the workers that there are for it.
+
+    :param pause: seconds to the next look after one that has left workers without work
+    """
+
+    def __init__(self, name: str, claim: Claiming, workers: int, pause: float = 0.0) -> None:
+        self.claim = claim
+        self.pause = pause
+        self.rests_until = 0.0
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._free = workers
+        self._lock = threading.Lock()
+
+    def take_free(self) -> int:
+        """Have all workers that are free; how many that are."""
+        with self._lock:
+            taken, self._free = self._free, 0
+            return taken
+
+    def give_back(self, workers: int) -> None:
+        with self._lock:
+            self._free += workers
 
 
 class Sweep:
@@ -38,8 +71,10 @@ class Sweep:
         self._lease = timedelta(seconds=options.lease)
         self._interval: float = options.sweep_interval
         self._runner = Runner(tools, self._lease, self._is_stopping)
-        self._pool = ThreadPoolExecutor(options.workers, thread_name_prefix="operation")
-        self._free = threading.Semaphore(options.workers)
+        self._lanes = (
+            _Lane("overdue", operations.claim_overdue, _OVERDUE_WORKERS, self._interval / 2),
+            _Lane("operation", operations.claim_due, options.workers),
+        )
         self._changed = threading.Condition()
         self._news = False
         self._stopping = False
@@ -79,7 +114,8 @@ class Sweep:
             handing = threading.Thread(target=self._hand_over, args=(claims,), name="hand over", daemon=True)
             handing.start()
             handing.join(_HAND_OVER_SECONDS)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes:
+            lane.pool.shutdown(wait=False, cancel_futures=True)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         with self._tools.database.writer() as session:
@@ -100,23 +136,33 @@ class Sweep:
 
     def _claim_all(self) -> None:
         """Claim what is due, as long as workers are free."""
-        while not self._stopping and self._free.acquire(blocking=False):
-            claim = None
-            try:
-                with self._tools.database.writer() as session:
-                    claim = operations.claim(session, self._owner, self._lease)
-            finally:
-                if claim is None:
-                    self._free.release()
-            if claim is None:
-                return
-            self._give(claim)
+        for lane in self._lanes:
+            while not self._stopping and self._claim_for(lane):
+                pass
 
-    def _give(self, claim: Claim) -> None:
+    def _claim_for(self, lane: _Lane) -> bool:
+        """Give work to the free workers of a lane; answers whether more may be due."""
+        if time.monotonic() < lane.rests_until:
+            return False
+        free = lane.take_free()
+        claims: list[Claim] = []
+        try:
+            if free:
+                with self._tools.database.writer() as session:
+                    claims = lane.claim(session, self._owner, self._lease, free)
+        finally:
+            lane.give_back(free - len(claims))
+        for claim in claims:
+            self._give(lane, claim)
+        if len(claims) < free:
+            lane.rests_until = time.monotonic() + lane.pause
+        return bool(claims) and len(claims) == free
+
+    def _give(self, lane: _Lane, claim: Claim) -> None:
         with self._changed:
-            future = self._pool.submit(self._work, claim)
+            future = lane.pool.submit(self._work, claim)
             self._running[future] = (claim, time.monotonic())
-        future.add_done_callback(self._ended)
+        future.add_done_callback(lambda ended: self._ended(lane, ended))
 
     def _work(self, claim: Claim) -> None:
         try:
@@ -124,14 +170,14 @@ class Sweep:
         except Exception:  # for example no database to write to: the lease ends, and the operation is found again
             LOG.exception("A turn at operation %s broke off.", claim.uuid)
             return
-        if due_at is not None:
+        if due_at is not None and due_at < clock.now() + timedelta(seconds=self._interval):
             with self._changed:
                 self._due.append(due_at)
 
-    def _ended(self, future: Future[None]) -> None:
+    def _ended(self, lane: _Lane, future: Future[None]) -> None:
+        lane.give_back(1)
         with self._changed:
             self._running.pop(future, None)
-            self._free.release()
             self._news = True
             self._changed.notify()
 
@@ -153,10 +199,14 @@ class Sweep:
         with self._changed:
             working = list(self._running.values())
         for claim, started in working:
-            if time.monotonic() - started > _LONGEST_TURN:
+            if time.monotonic() - started > _LONGEST_TURN or _is_overdue(claim):
                 continue
             try:
                 with self._tools.database.writer() as session:
                     operations.renew(session, claim, self._lease)
             except LeaseLost:
                 LOG.debug("Operation %s is no longer ours or has just been put back.", claim.uuid)
+
+
+def _is_overdue(claim: Claim) -> bool:
+    return claim.deadline is not None and clock.now() >= claim.deadline

@@ -1,15 +1,19 @@
 """Something done again and again in a thread of its own until it is stopped."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
+_SHORTEST_PAUSE = 0.1
+"""Between two calls, as a part of the time from one to the next."""
+
 
 class Periodic:
-    """Calls a function every so many seconds, the first time at once."""
+    """Calls a function every so many seconds, the first time at once; less often where the calls take longer."""
 
     def __init__(self, name: str, seconds: float, function: Callable[[], None]) -> None:
         self._seconds = seconds
@@ -28,8 +32,10 @@ class Periodic:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            begun = time.monotonic()
             try:
                 self._function()
             except Exception:  # the database may be away for a while; the thread must outlive that
                 LOG.exception("%s failed and is tried again.", self._thread.name)
-            self._stopped.wait(self._seconds)
+            left = self._seconds - (time.monotonic() - begun)
+            self._stopped.wait(max(left, self._seconds * _SHORTEST_PAUSE))

@@ -15,13 +15,13 @@ owner has let go (`release`), so that nothing is created behind the deletion's b
 and in different orders each would hold what the other waits for.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from magnum.common import clock, states
 from magnum.common.context import RequestContext
@@ -30,6 +30,7 @@ from magnum.common.states import OperationState, Verb
 from magnum.db import models, resources
 
 _LONGEST_TEXT = 4000
+_ROWS_PER_STATEMENT = 500
 
 
 class LeaseLost(Exception):
@@ -53,6 +54,20 @@ class Claim:
     fence: int
     created_at: datetime
     deadline: datetime | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the poll of stacks has to know of an operation that waits for its stack, and of its bay."""
+
+    id: int
+    project_id: str | None
+    stack_id: str
+    bay_status: str
+    trustee_user_id: str | None
+    trustee_secret: str | None
+    attempts: int
+    due_at: datetime
 
 
 @dataclass(frozen=True)
@@ -166,11 +181,43 @@ def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None =
     :param owner: who claims; unique among the processes that run
     :param bay_uuid: only consider this bay's
     """
+    return next(iter(claim_due(session, owner, lease, 1, bay_uuid)), None)
+
+
+def claim_due(session: Session, owner: str, lease: timedelta, most: int, bay_uuid: str | None = None) -> list[Claim]:
+    """Own so many operations that are due, those first that have been longest."""
     now = clock.now()
-    query = select(models.Operation).where(_claimable(now))
+    held = select(models.Operation.bay_uuid).where(models.Operation.lease_until > now)
+    due = and_(models.Operation.due_at <= now, models.Operation.bay_uuid.not_in(held))
     if bay_uuid is not None:
-        query = query.where(models.Operation.bay_uuid == bay_uuid)
-    for row in session.scalars(query.order_by(models.Operation.due_at).limit(8)):
+        due = and_(due, models.Operation.bay_uuid == bay_uuid)
+    return _claim(session, owner, lease, now, due, models.Operation.due_at, most)
+
+
+def claim_overdue(session: Session, owner: str, lease: timedelta, most: int) -> list[Claim]:
+    """Own so many operations that are past their deadlines, whether they were due or not.
+
+    Another operation of the bay may still be held: what is left to do here is to write that this one has failed.
+    """
+    now = clock.now()
+    overdue = models.Operation.deadline <= now
+    return _claim(session, owner, lease, now, overdue, models.Operation.deadline, most)
+
+
+def _claim(
+    session: Session,
+    owner: str,
+    lease: timedelta,
+    now: datetime,
+    wanted: ColumnElement[bool],
+    order: InstrumentedAttribute[Any],
+    most: int,
+) -> list[Claim]:
+    """Own free operations. Those that another is claiming at this moment are passed over, not waited for."""
+    known = models.Operation.verb.in_(list(Verb))  # another may come from a newer version, for a conductor of that
+    query = select(models.Operation).where(_free(now), known, wanted).order_by(order, models.Operation.id).limit(most)
+    claims = []
+    for row in session.scalars(query.with_for_update(skip_locked=True)):
         fence = row.fence + 1
         statement = (
             update(models.Operation)
@@ -178,8 +225,8 @@ def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None =
             .values(state=OperationState.RUNNING, owner=owner, fence=fence, lease_until=now + lease)
         )
         if _changed(session, statement):
-            return _as_claim(row, fence)
-    return None
+            claims.append(_as_claim(row, fence))
+    return claims
 
 
 def renew(session: Session, claimed: Claim, lease: timedelta) -> None:
@@ -342,36 +389,54 @@ def purge(session: Session, before: datetime, most: int) -> int:
     return len(old)
 
 
-def waiting_bays(session: Session, steps: Collection[str]) -> Sequence[models.Bay]:
-    """Bays whose open operation has just finished one of these steps."""
-    query = select(models.Bay).join(models.Operation, models.Operation.bay_uuid == models.Bay.uuid)
-    return session.scalars(query.where(models.Operation.state.in_(states.OPEN), models.Operation.step.in_(steps))).all()
-
-
-def make_due(session: Session, bay_uuids: Collection[str], steps: Collection[str]) -> None:
-    """Make those operations of these bays due now that have just finished one of these steps and rest."""
-    now = clock.now()
-    session.execute(
-        update(models.Operation)
-        .where(
-            models.Operation.bay_uuid.in_(bay_uuids),
-            models.Operation.state.in_(states.OPEN),
-            models.Operation.step.in_(steps),
-            models.Operation.due_at > now,
+def waiting(session: Session, steps: Collection[str]) -> list[Waiting]:
+    """Open operations that have just finished one of these steps and that nobody is at work on, with their stacks."""
+    operation, bay = models.Operation, models.Bay
+    query = (
+        select(
+            operation.id,
+            bay.project_id,
+            bay.stack_id,
+            bay.status.label("bay_status"),
+            bay.trustee_user_id,
+            bay.trustee_secret,
+            operation.attempts,
+            operation.due_at,
         )
-        .values(due_at=now)
+        .join(bay, bay.uuid == operation.bay_uuid)
+        .where(_free(clock.now()), operation.step.in_(steps), bay.stack_id.is_not(None))
+        .order_by(operation.id)
+    )
+    return [Waiting(**row) for row in session.execute(query).mappings()]
+
+
+def make_due(session: Session, operation_ids: Sequence[int], steps: Collection[str]) -> None:
+    """Make those of these operations due now that have just finished one of these steps and rest."""
+    now = clock.now()
+    for part in _parts(operation_ids):
+        session.execute(update(models.Operation).where(_rests(part, steps, now)).values(due_at=now))
+
+
+def let_rest(session: Session, operation_ids: Sequence[int], steps: Collection[str], until: datetime) -> None:
+    """Let the same go on resting until then, but for those that have become due meanwhile; none past its deadline."""
+    now, deadline = clock.now(), models.Operation.deadline
+    for part in _parts(operation_ids):
+        values = {"due_at": case((deadline < until, deadline), else_=until)}
+        session.execute(update(models.Operation).where(_rests(part, steps, now)).values(values))
+
+
+def _rests(operation_ids: Sequence[int], steps: Collection[str], now: datetime) -> ColumnElement[bool]:
+    return and_(
+        models.Operation.id.in_(operation_ids),
+        models.Operation.step.in_(steps),
+        models.Operation.due_at > now,
+        _free(now),
     )
 
 
-def _claimable(now: datetime) -> ColumnElement[bool]:
-    other = aliased(models.Operation)
-    busy = exists().where(
-        other.bay_uuid == models.Operation.bay_uuid,
-        other.id != models.Operation.id,
-        other.lease_until > now,
-    )
-    known = models.Operation.verb.in_(list(Verb))  # another may come from a newer version, for a conductor of that
-    return and_(_free(now), known, models.Operation.due_at <= now, ~busy)
+def _parts(operation_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(operation_ids), _ROWS_PER_STATEMENT):
+        yield operation_ids[start : start + _ROWS_PER_STATEMENT]
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -54,6 +54,7 @@ class World:
         self.context = context
         self.time = time
         self.stopping = False
+        self._poll = StackPoll(tools, lambda: None, "one")
 
     @property
     def database(self) -> Database:
@@ -115,7 +116,7 @@ class World:
         return claimed is not None
 
     def poll(self) -> None:
-        StackPoll(self.tools, lambda: None).poll()
+        self._poll.poll()
 
     def work(self, seconds: float = 600, owner: str = "one") -> None:
         """A conductor works for so many seconds."""

@@ -74,7 +74,90 @@ def test_without_the_poll_an_operation_looks_for_itself_now_and_then(world: Worl
 def test_heat_being_away_is_logged_once(world: World, cloud: FakeCloud, caplog: pytest.LogCaptureFixture) -> None:
     waiting(world, cloud, 1)
     cloud.calls.fail("heat.states", Transient("It does not answer."), times=3)
-    poll = StackPoll(world.tools, lambda: None)
+    poll = StackPoll(world.tools, lambda: None, "one")
     for _ in range(3):
         poll.poll()
     assert caplog.text.count("cannot be watched") == 1
+
+
+def test_nobody_looks_one_by_one_at_what_the_poll_sees(world: World, cloud: FakeCloud) -> None:
+    waiting(world, cloud, 5)
+    for _ in range(120):
+        world.poll()
+        assert not world.turn()
+        world.time.passes(1)
+    assert cloud.calls.count["heat.get"] == 0
+
+
+def test_a_list_that_fails_says_nothing_of_its_stacks(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.sees_all = False
+    waiting(world, cloud, 3)
+    world.poll()
+    cloud.calls.fail("heat.states", Transient("It does not answer."))
+    world.poll()
+    assert not world.turn()
+    assert cloud.calls.count == {"heat.states": 3}
+
+
+def test_where_magnum_sees_nothing_it_does_not_ask_so_each_time(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.sees_all = False
+    waiting(world, cloud, 3)
+    for _ in range(4):
+        world.poll()
+    assert cloud.calls.count == {"heat.states": 5}
+
+
+def test_one_conductor_polls_for_all(world: World, cloud: FakeCloud) -> None:
+    waiting(world, cloud, 3)
+    first, second = (StackPoll(world.tools, lambda: None, owner) for owner in ("one", "two"))
+    for _ in range(3):
+        first.poll()
+        second.poll()
+    assert cloud.calls.count == {"heat.states": 3}
+    first.stop()
+    second.poll()
+    assert cloud.calls.count == {"heat.states": 4}
+
+
+def test_another_polls_when_the_one_who_did_is_gone(world: World, cloud: FakeCloud) -> None:
+    waiting(world, cloud, 1)
+    StackPoll(world.tools, lambda: None, "killed").poll()
+    world.poll()
+    assert cloud.calls.count == {"heat.states": 1}
+    world.time.passes(20)
+    world.poll()
+    assert cloud.calls.count == {"heat.states": 2}
+
+
+def test_another_bays_user_sees_for_one_that_is_gone(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.sees_all = False
+    first, second = waiting(world, cloud, 2)
+    cloud.keystone.users.pop(first)
+    for bay in (first, second):
+        world.stack(bay).settle()
+    world.poll()
+    world.turn()
+    world.turn()
+    assert world.bay(second).status == BayStatus.CREATE_COMPLETE
+
+
+def test_a_stack_that_settled_as_something_else_is_looked_at_now_and_then(world: World, cloud: FakeCloud) -> None:
+    (bay,) = waiting(world, cloud, 1)
+    stack = world.stack(bay)
+    stack.settle()
+    stack.tag = "of-somebody-else"
+    for _ in range(5):
+        world.poll()
+        world.turn()
+    assert cloud.calls.count == {"heat.states": 5, "heat.get": 1}
+
+
+def test_the_poll_lets_nothing_rest_past_its_deadline(world: World, cloud: FakeCloud) -> None:
+    (bay,) = waiting(world, cloud, 1)
+    for _ in range(400):
+        if world.bay(bay).status == BayStatus.CREATE_FAILED:
+            break
+        world.poll()
+        world.turn()
+        world.time.passes(10)
+    assert "did not end in its time" in (world.bay(bay).status_reason or "")

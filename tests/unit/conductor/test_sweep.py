@@ -1,0 +1,86 @@
+"""Whom a sweep serves first, and what cannot hold it up."""
+
+import threading
+import time as real_time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from oslo_config import cfg
+
+from magnum.common.states import BayStatus, Verb
+from magnum.conductor.sweep import Sweep
+from tests.fakes.cloud import FakeCloud
+from tests.unit.conductor.conftest import Ready, World
+
+PATIENCE = 20.0
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    end = real_time.monotonic() + PATIENCE
+    while real_time.monotonic() < end:
+        if happened():
+            return True
+        real_time.sleep(0.02)
+    return False
+
+
+@pytest.fixture
+def stuck(cloud: FakeCloud) -> Iterator[threading.Event]:
+    """Heat keeps every creation waiting; set when the test is over, or earlier."""
+    over = threading.Event()
+
+    def listen(name: str) -> None:
+        if name == "heat.create":
+            over.wait(PATIENCE)
+
+    cloud.calls.listeners.append(listen)
+    yield over
+    over.set()
+
+
+def test_a_bay_fails_in_time_though_all_workers_hang(
+    conf: cfg.ConfigOpts, world: World, stuck: threading.Event
+) -> None:
+    conf.set_override("workers", 2, group="conductor")
+    conf.set_override("sweep_interval", 0.2, group="conductor")
+    sweep = Sweep(world.tools, "one")
+    for _ in range(10):
+        world.create()
+    sweep.start()
+    try:
+        assert eventually(lambda: world.cloud.calls.count["heat.create"] == 2)
+        late = world.create(timeout=timedelta(seconds=0.3))
+        assert eventually(lambda: world.bay(late).status == BayStatus.CREATE_FAILED)
+        assert world.cloud.calls.count["heat.create"] == 2
+    finally:
+        stuck.set()
+        sweep.stop(PATIENCE)
+
+
+def test_a_worker_that_hangs_keeps_no_bay_past_its_deadline(
+    conf: cfg.ConfigOpts, world: World, stuck: threading.Event
+) -> None:
+    conf.set_override("lease", 5, group="conductor")
+    conf.set_override("workers", 1, group="conductor")
+    bay = world.create(timeout=timedelta(seconds=30))
+    sweep = Sweep(world.tools, "one")
+    sweep.start()
+    try:
+        assert eventually(lambda: world.cloud.calls.count["heat.create"] == 1)
+        world.time.passes(40)
+        assert eventually(lambda: world.bay(bay).status == BayStatus.CREATE_FAILED)
+    finally:
+        stuck.set()
+        sweep.stop(PATIENCE)
+    assert world.bay(bay).status == BayStatus.CREATE_FAILED, "whose worker comes back writes nothing"
+
+
+def test_long_past_its_deadline_nobody_is_asked_what_is_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    bay = ready_bay()
+    world.ask(bay, Verb.UPDATE, timeout=timedelta(seconds=1), node_count=3)
+    world.time.passes(600)
+    before = dict(cloud.calls.count)
+    world.turn()
+    assert world.bay(bay).status == BayStatus.UPDATE_FAILED
+    assert cloud.calls.count == before
