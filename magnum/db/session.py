@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
+from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines, exc_filters
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session
 
 from magnum.common import metrics
@@ -92,6 +93,17 @@ def _make_server_engine(conf: cfg.ConfigOpts, url: str) -> Engine:
         # Its default locks gaps between rows too, and so makes transactions of unrelated bays wait for each other.
         return engine.execution_options(isolation_level="READ COMMITTED")
     return engine
+
+
+@exc_filters.filters("postgresql", exc.OperationalError, ".*")
+@exc_filters.filters("mysql", exc.OperationalError, ".*")
+def _tell_that_it_is_away(error: exc.OperationalError, *_: Any) -> None:
+    """oslo.db goes by sentences, and does not know all with which a server that stops or starts refuses a connection.
+
+    :raises DBConnectionError: this is no answer to a statement
+    """
+    if error.statement is None:
+        raise db_exc.DBConnectionError(error)
 
 
 def _make_sqlite_engine(url: str) -> Engine:
