@@ -1,4 +1,4 @@
-"""What a conductor does beside its operations, now and then: looking after bays at rest, and forgetting old stories."""
+"""What a conductor does beside its operations, now and then: looking after bays, and forgetting old stories."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,11 +11,15 @@ from magnum.conductor.health import HealthWatch
 from magnum.conductor.threads import Periodic
 from magnum.conductor.tools import Tools
 from magnum.db import duties, operations
+from magnum.db.operations import Event
 
 LOG = log.getLogger(__name__)
 
 _DRIFT = "drift"
 _PURGE = "purge"
+_REPORT = "report"
+_REPORT_INTERVAL = 600.0
+_LONG = timedelta(hours=1)
 _HEALTH_TICK = 5.0
 _PURGE_INTERVAL = 3600.0
 _PURGED_AT_ONCE = 100
@@ -33,10 +37,26 @@ def watches(tools: Tools, owner: str) -> list[Periodic]:
     if drift_interval:
         look = DriftWatch(tools).look
         wanted.append(Periodic(_DRIFT, drift_interval, _for_all(tools, owner, _DRIFT, drift_interval, look)))
+    tell = _for_all(tools, owner, _REPORT, _REPORT_INTERVAL, lambda: report(tools))
+    wanted.append(Periodic(_REPORT, _REPORT_INTERVAL, tell))
     if tools.conf.bay.retention_days:
         forget = _for_all(tools, owner, _PURGE, _PURGE_INTERVAL, lambda: purge(tools))
         wanted.append(Periodic(_PURGE, _PURGE_INTERVAL, forget))
     return wanted
+
+
+def report(tools: Tools) -> None:
+    """Tell, now and then, of what nothing will end by itself: who asked for no limit may have forgotten it."""
+    now = clock.now()
+    with tools.database.writer() as session:
+        for operation in operations.without_limit(session, now - _LONG, now - _LONG):
+            hours = round((now - operation.created_at) / timedelta(hours=1))
+            text = (
+                f"{operation.verb.capitalize()} is in progress for {hours} h, and has no limit. The last finished step "
+                f"is {operation.step or 'none'}. Deleting the bay ends it."
+            )
+            LOG.warning("Bay %s: %s", operation.bay_uuid, text)
+            operations.tell(session, operation, Event(text, "warning"))
 
 
 def purge(tools: Tools) -> None:

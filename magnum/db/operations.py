@@ -375,6 +375,20 @@ def note(session: Session, bay: models.Bay, values: Mapping[str, Any], event: Ev
     return True
 
 
+def without_limit(session: Session, begun_before: datetime, quiet_since: datetime) -> Sequence[models.Operation]:
+    """Open operations that no deadline ends, begun before this time, of bays of which nothing was told since that."""
+    told = exists().where(
+        models.BayEvent.bay_uuid == models.Operation.bay_uuid, models.BayEvent.created_at > quiet_since
+    )
+    query = select(models.Operation).where(
+        models.Operation.state.in_(states.OPEN),
+        models.Operation.deadline.is_(None),
+        models.Operation.created_at < begun_before,
+        ~told,
+    )
+    return session.scalars(query.order_by(models.Operation.id)).all()
+
+
 def purge(session: Session, before: datetime, most: int) -> int:
     """Forget bays that are gone and of which nothing was told since then; answers how many.
 
@@ -507,6 +521,7 @@ def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEve
         text=_shortened(event.text),
         request_id=claimed.request_id,
         duration=event.duration,
+        created_at=clock.now(),
     )
 
 

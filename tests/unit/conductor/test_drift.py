@@ -7,7 +7,7 @@ import pytest
 from magnum.clients.errors import Transient
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.drift import DriftWatch
-from magnum.conductor.watches import purge, watches
+from magnum.conductor.watches import purge, report, watches
 from magnum.db import duties, models
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import Ready, World
@@ -93,7 +93,22 @@ def test_one_conductor_looks_for_all(world: World) -> None:
     minute = timedelta(minutes=1)
     assert duties.take(world.database, "drift", "one", minute)
     assert not duties.take(world.database, "drift", "two", minute)
-    assert len(watches(world.tools, "one")) == 3
+    assert len(watches(world.tools, "one")) == 4
+
+
+def test_what_nothing_ends_by_itself_is_told_now_and_then(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.at_once = False
+    uuid, limited = world.create(timeout=None), world.create(name="limited", timeout=timedelta(days=1))
+    world.work(seconds=5)
+    for minutes in (30, 40, 10, 55):
+        world.time.passes(60 * minutes)
+        report(world.tools)
+    told = [event.text for event in world.events(uuid) if "has no limit" in event.text]
+    assert told == [
+        "Create is in progress for 1 h, and has no limit. The last finished step is stack. Deleting the bay ends it.",
+        "Create is in progress for 2 h, and has no limit. The last finished step is stack. Deleting the bay ends it.",
+    ]
+    assert not any("has no limit" in event.text for event in world.events(limited))
 
 
 def test_stories_are_kept_for_their_time_after_the_bay_is_gone(world: World, ready_bay: Ready) -> None:
