@@ -88,8 +88,11 @@ class Stacks:
                 answer = self._client.stacks.create(
                     stack_name=name, tags=tag, timeout_mins=timeout_minutes, disable_rollback=True, **arguments
                 )
-            except exc.HTTPConflict:
-                return str(self._client.stacks.get(name, resolve_outputs=False).id)
+            except exc.HTTPConflict as conflict:
+                try:
+                    return str(self._client.stacks.get(name, resolve_outputs=False).id)
+                except exc.HTTPNotFound:
+                    raise conflict from None  # the stack of this name has gone since, or it was about another thing
         return str(answer["stack"]["id"])
 
     def update(

@@ -205,3 +205,9 @@ def test_each_update_says_whether_it_is_to_be_undone(stacks: Stacks, session: Fa
     session.answers = [(202, {})]
     stacks.update("bay-1", "s-1", {}, "tag", 5, rollback=rollback)
     assert json.loads(session.sent[-1])["disable_rollback"] is not rollback
+
+
+def test_a_conflict_about_a_stack_that_is_not_there_passes(stacks: Stacks, session: FakeSession) -> None:
+    session.answers = [refusal(409, "Busy."), refusal(404)]
+    with pytest.raises(Transient, match=r"Busy\."):
+        stacks.create("bay-1", {}, "t", 60)
