@@ -140,6 +140,7 @@ class LocalCloud:
             {
                 "Keystone": (gateway, self.ports.keystone),
                 "Heat": (gateway, self.ports.heat),
+                **({"orders to Heat": (_LOOPBACK, self.ports.heat_control)} if self._plays else {}),
                 "Magnum": (gateway, self.ports.magnum),
                 "MariaDB": ("127.0.0.1", self.ports.mariadb),
                 "memcached": ("127.0.0.1", self.ports.memcached),

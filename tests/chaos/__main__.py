@@ -7,16 +7,14 @@ import argparse
 import random
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tests.chaos import plan
 from tests.chaos.cloud import ChaosCloud, make_tenants
 from tests.chaos.requests_of_tenants import Tenants
 from tests.chaos.trouble import Trouble
-from tests.chaos.verdict import Inspector
+from tests.chaos.verdict import GRACE, Inspector
 
-_GRACE = timedelta(seconds=45)
-"""How long after its deadline, or after the last trouble, an operation may take to be given up."""
 _LONGEST_SETTLING = 240.0
 _MOST_SHOWN = 20
 _OF_TENANTS = ("create", "update", "delete", "retry")
@@ -47,7 +45,7 @@ class Run:
         self._settle(inspector)
         _say(begun, "every bay was waited for")
         made = len(inspector.bays())
-        self.problems += [*inspector.not_ended(), *inspector.strays(), *inspector.twice()]
+        self.problems += [*inspector.not_ended(), *inspector.strays(), *inspector.twice(), *inspector.late_ends()]
         tenants.delete_all()
         self._settle(inspector)
         self.problems += [f"after the deletion of all: {each}" for each in self._left(inspector)]
@@ -89,7 +87,7 @@ class Run:
         while (left := inspector.in_progress()) and time.monotonic() < end:
             now = datetime.now(UTC)
             for bay, verb, deadline in left:
-                if deadline is None or now > max(deadline, begun) + _GRACE:
+                if deadline is None or now > max(deadline, begun) + GRACE:
                     late.add(f"{verb} of {bay} goes on after its deadline {deadline}")
             time.sleep(1.0)
         self.problems += sorted(late)

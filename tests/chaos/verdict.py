@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from keystoneauth1.identity import v3
@@ -15,6 +15,8 @@ from tests.chaos.requests_of_tenants import Promise
 
 _LATE = re.compile(r"Operation \S+ \(\w+ of bay \S+\) has gone to another")
 _SHOWN = 5
+GRACE = timedelta(seconds=45)
+"""How long after its deadline, or after the last trouble, an operation may take to be given up."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,18 @@ class Inspector:
             "WHERE step IS NOT NULL AND duration IS NOT NULL GROUP BY bay_uuid, request_id, step HAVING count(*) > 1"
         )
         return _problem("steps that were finished twice", [" ".join(map(str, row)) for row in self._rows(query)])
+
+    def late_ends(self) -> list[str]:
+        """Operations that had a deadline and ended long after it."""
+        query = (
+            "SELECT bay_uuid, verb, deadline, updated_at FROM operations "
+            "WHERE state IN ('done', 'failed') AND deadline IS NOT NULL"
+        )
+        ends = [(bay, verb, _utc(deadline), _utc(end)) for bay, verb, deadline, end in self._rows(query)]
+        return _problem(
+            "operations that ended after their deadline",
+            [f"{verb} of {bay} {end - due} later" for bay, verb, due, end in ends if due and end and end - due > GRACE],
+        )
 
     def not_ended(self) -> list[str]:
         """Bays that are in progress."""

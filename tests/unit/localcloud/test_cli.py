@@ -133,3 +133,14 @@ def test_logs_shows_the_end_of_those_asked_for(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == f"==> heat: {paths.log('heat')}\ntwo\nthree\n\n"
     assert cli.main(["logs", "nova"]) == 1
     assert "there are: heat, keystone" in capsys.readouterr().err
+
+
+def test_a_heat_that_plays_needs_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("magnum.localcloud.engine.ensure", lambda: pytest.fail("an engine is started"))
+    cloud = LocalCloud(CloudPaths.named("play"), Settings(heat="stand-in"))
+    assert cloud.gateway == "127.0.0.1"
+    asked: dict[str, tuple[str, int]] = {}
+    monkeypatch.setattr("magnum.localcloud.preflight.check", lambda _, __, addresses, builds: asked.update(addresses))
+    cloud.check()
+    assert asked["Heat"] == ("127.0.0.1", 8004)
+    assert asked["orders to Heat"] == ("127.0.0.1", 8005)
