@@ -46,6 +46,7 @@ MEANING = [
         r"^There is no label .*; known labels are ",
         r"^(Label )?[a-z_]+ (cannot|must) be ",
         r"^image and image_id are two names of one thing, but ",
+        r"^Only /manifest and /manifest_url can be changed: replace one of them\.$",
         r"^cannot change bay property\(ies\) .*\. Only node_count can be changed\.$",
         r"^A \w+ cannot move to another bay: /bay_uuid can not be changed\.$",
         # It has the form of a text in some language, but is none.

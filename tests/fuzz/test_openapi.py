@@ -25,7 +25,7 @@ def test_it_answers_as_described(
     wanted = request.config.getoption("--cases")
     campaign = run(application, senders, version, seed, FEW, PHASES, world.prepare)
     for further in count(1):
-        if campaign.findings or campaign.cases >= wanted:
+        if campaign.cases >= wanted:
             break
         campaign.add(run(application, senders, version, seed + further, MANY, ("fuzzing", "stateful"), world.prepare))
     print(f"\nVersion {version}, SEED={seed}: {campaign.cases} requests, answered {campaign.answered()}")
