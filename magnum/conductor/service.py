@@ -3,6 +3,7 @@
 import os
 import secrets
 import threading
+import time
 from typing import Any
 
 from oslo_config import cfg
@@ -28,7 +29,7 @@ LOG = log.getLogger(__name__)
 
 BINARY = "magnum-conductor"
 _STOP_SECONDS = 20.0
-_THREAD_SECONDS = 2.0
+_THREAD_SECONDS = 4.0
 _NOTIFICATION_SECONDS = 1.0
 
 
@@ -44,16 +45,18 @@ class Conductor:
         self._tools = tools or make_tools(conf, database, Cloud(conf), load_drivers())
         owner = f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}"
         self._sweep = Sweep(self._tools, owner)
-        self._watches = watches(self._tools, owner)
         self._stacks = StackPoll(self._tools, self._sweep.wake, owner)
-        self._poll = Periodic("stack poll", conf.conductor.poll_interval, self._stacks.poll)
-        self._heartbeat = Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat)
         if metrics.started():
             from magnum.conductor.gauges import Gauges  # needs prometheus_client, which must come after `metrics.start`
 
             metrics.collect(Gauges(database))
         self._stopping = threading.Event()
-        self._teller = _make_teller(conf, database, self._stopping)
+        self._periodics = [
+            Periodic("stack poll", conf.conductor.poll_interval, self._stacks.poll),
+            Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat),
+            *watches(self._tools, owner),
+            *_tellers(conf, database, self._stopping),
+        ]
         workloads = Workloads(conf, database, self._tools.bays)
         containers = Containers(conf, database, engines={})  # no driver of ours makes bays that have one
         self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, workloads, containers)])
@@ -61,12 +64,8 @@ class Conductor:
     def start(self) -> None:
         """Start working."""
         self._sweep.start()
-        self._poll.start()
-        self._heartbeat.start()
-        for watch in self._watches:
-            watch.start()
-        if self._teller is not None:
-            self._teller.start()
+        for periodic in self._periodics:
+            periodic.start()
         # In a thread, as oslo.messaging waits here for a bus that is away, and what is accepted is found by the sweep.
         threading.Thread(target=self._server.start, name="rpc start", daemon=True).start()
         LOG.info("The conductor on %s works.", self._conf.host)
@@ -76,17 +75,17 @@ class Conductor:
         self._stopping.set()
         closing = threading.Thread(target=self._close, name="rpc stop", daemon=True)
         closing.start()
+        for periodic in self._periodics:
+            periodic.end()
         self._sweep.stop(_STOP_SECONDS)
-        self._poll.stop(_THREAD_SECONDS)
+        # None of these may end while the database or the bus is away, so they have their time together.
+        end = time.monotonic() + _THREAD_SECONDS
+        for periodic in self._periodics:
+            periodic.stop(max(0.0, end - time.monotonic()))
         giving_up = threading.Thread(target=self._stacks.stop, name="stack poll stop", daemon=True)
         giving_up.start()
-        self._heartbeat.stop(_THREAD_SECONDS)
-        for watch in self._watches:
-            watch.stop(_THREAD_SECONDS)
-        if self._teller is not None:
-            self._teller.stop(_THREAD_SECONDS)
-        giving_up.join(_THREAD_SECONDS)  # it may not end while the database is away
-        closing.join(_THREAD_SECONDS)  # it does not end while the bus is away
+        for thread in (giving_up, closing):
+            thread.join(max(0.0, end - time.monotonic()))
         LOG.info("The conductor on %s has stopped.", self._conf.host)
 
     def _close(self) -> None:
@@ -107,9 +106,9 @@ class Conductor:
             row.last_seen_up = clock.now()
 
 
-def _make_teller(conf: cfg.ConfigOpts, database: Database, stopping: threading.Event) -> Periodic | None:
-    """Who sends notifications; None where the operator wants none."""
+def _tellers(conf: cfg.ConfigOpts, database: Database, stopping: threading.Event) -> list[Periodic]:
+    """Who sends notifications, where the operator wants any."""
     bus = OsloBus(conf)
     if not bus.wanted:
-        return None
-    return Periodic("notifications", _NOTIFICATION_SECONDS, Teller(database, bus, stopping.is_set).tell)
+        return []
+    return [Periodic("notifications", _NOTIFICATION_SECONDS, Teller(database, bus, stopping.is_set).tell)]

@@ -108,7 +108,6 @@ class Sweep:
         _, left = wait(running, max(0.0, end - time.monotonic()))
         self._leases.stop(max(0.0, end - time.monotonic()))
         if left:
-            LOG.warning("%d operations are handed over to other conductors.", len(left))
             # In a thread, as the database may be away; then others take over when the leases end.
             claims = [running[future][0] for future in left]
             handing = threading.Thread(target=self._hand_over, args=(claims,), name="hand over", daemon=True)
@@ -118,9 +117,14 @@ class Sweep:
             lane.pool.shutdown(wait=False, cancel_futures=True)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
-        with self._tools.database.writer() as session:
-            for claim in claims:
-                operations.hand_over(session, claim)
+        try:
+            with self._tools.database.writer() as session:
+                for claim in claims:
+                    operations.hand_over(session, claim)
+        except Exception:  # nobody waits for this thread; the database may be away
+            LOG.exception("%d operations are taken over by other conductors when their leases end.", len(claims))
+            return
+        LOG.warning("%d operations were handed over to other conductors.", len(claims))
 
     def _is_stopping(self) -> bool:
         return self._stopping

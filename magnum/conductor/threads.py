@@ -24,9 +24,13 @@ class Periodic:
     def start(self) -> None:
         self._thread.start()
 
+    def end(self) -> None:
+        """Let no further call begin."""
+        self._stopped.set()
+
     def stop(self, timeout: float) -> None:
         """Let no further call begin, and wait for one that runs for at most that many seconds."""
-        self._stopped.set()
+        self.end()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
