@@ -6,12 +6,10 @@ from typing import Any
 
 import pecan
 from oslo_config import cfg
-from oslo_policy import policy
 from paste import deploy
 from webob import Response
 from webob.multidict import NoVars
 
-from magnum import policies
 from magnum.api.call import EMPTY, Answer, Call, Services, dump
 from magnum.api.errors import WSGIApplication
 from magnum.api.loading import loading_services, loading_with
@@ -22,6 +20,7 @@ from magnum.clients.keystone import Keystone
 from magnum.common import metrics, rpc
 from magnum.db.session import Database
 from magnum.drivers.base import load_drivers
+from magnum.policies.enforcer import Enforcer
 
 _DEFAULT_PIPELINE = Path(__file__).parent / "api-paste.ini"
 
@@ -81,13 +80,11 @@ def make_services(conf: cfg.ConfigOpts, bus: Any = None) -> Services:
     :param bus: the transport to the conductors; that of the configuration unless given
     """
     database = Database(conf)
-    enforcer = policy.Enforcer(conf)
-    enforcer.register_defaults(policies.list_rules())
     return Services(
         conf=conf,
         database=database,
         conductor=rpc.ConductorClient(conf, bus or rpc.transport(conf)),
-        enforcer=enforcer,
+        enforcer=Enforcer(conf),
         authority=Authority(conf),
         keystone=Keystone(conf),
         drivers=load_drivers(),

@@ -2,7 +2,8 @@
 
 `reader` and `writer` are the only way to a session. On SQLite a writer takes the database's write lock when it begins
 (``BEGIN IMMEDIATE``): a transaction that reads first and writes later would otherwise fail at once, without waiting
-its turn, when another wrote in between.
+its turn, when another wrote in between. A reader sees what is committed when each of its statements begins, as on the
+other databases.
 
 oslo.db opens an SQLite file anew for each session and settles each time how the connection works, which takes longer
 than to read a row. So the engine for SQLite is made here: a plain pool, whose connections go from thread to thread and
@@ -12,6 +13,7 @@ are each in one thread at a time. What oslo.db makes of a database's errors hold
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg
@@ -23,8 +25,8 @@ from sqlalchemy.orm import Session
 from magnum.common import metrics
 
 _SQLITE_LOCK_SECONDS = 30
-_FOR_WRITING = "magnum_for_writing"
-"""Option of an execution: the transaction is going to write."""
+_BEGIN = "magnum_sqlite_begin"
+"""Option of an execution: the statement that begins a transaction on SQLite; none where it is empty."""
 
 
 class Database:
@@ -32,37 +34,54 @@ class Database:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
-        self._engine: Engine | None = None
+        self._made: _Engines | None = None
         self._lock = threading.Lock()
 
     @property
     def engine(self) -> Engine:
         """The engine, made at first use so that a forked worker has its own."""
-        with self._lock:
-            if self._engine is None:
-                self._engine = _make_engine(self._conf)
-            return self._engine
+        return self._engines.any
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[Session]:
         """A session to read with; what it gives stays usable after its end."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._engines.reading, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def writer(self) -> Iterator[Session]:
         """A transaction: committed at the end, rolled back on any exception."""
-        engine = self.engine.execution_options(**{_FOR_WRITING: True})
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._engines.writing, expire_on_commit=False) as session, session.begin():
             session.connection()  # begins now, and on SQLite waits its turn
             yield session
 
     def dispose(self) -> None:
         """Close all connections."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+            if self._made is not None:
+                self._made.any.dispose()
+                self._made = None
+
+    @property
+    def _engines(self) -> "_Engines":
+        with self._lock:
+            if self._made is None:
+                self._made = _Engines.of(_make_engine(self._conf))
+            return self._made
+
+
+@dataclass(frozen=True)
+class _Engines:
+    """One engine and its pool, as seen by those who read and by those who write."""
+
+    any: Engine
+    reading: Engine
+    writing: Engine
+
+    @classmethod
+    def of(cls, engine: Engine) -> "_Engines":
+        reading, writing = (engine.execution_options(**{_BEGIN: how}) for how in ("", "BEGIN IMMEDIATE"))
+        return cls(engine, reading, writing)
 
 
 def _make_engine(conf: cfg.ConfigOpts) -> Engine:
@@ -120,7 +139,8 @@ def _make_sqlite_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begins(connection: Connection) -> None:
-        for_writing = connection.get_execution_options().get(_FOR_WRITING)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if for_writing else "BEGIN")
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+        if statement:
+            connection.exec_driver_sql(statement)
 
     return engine
