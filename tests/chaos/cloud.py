@@ -31,7 +31,7 @@ from tests.chaos.relay import Place, Relay
 NAME = "chaos"
 PORT_OFFSET = 5000  # every port below those that the kernel gives to clients
 LEASE_SECONDS = 5
-DELETE_MINUTES = 2
+DELETE_MINUTES = 3
 _ADDRESS = "127.0.0.1"
 _POSTGRESQL_SOCKET = ".s.PGSQL.5432"
 _COMMAND_SECONDS = 600
