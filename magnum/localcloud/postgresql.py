@@ -19,7 +19,7 @@ NAME = "postgresql"
 _COMMANDS = Path("/usr/lib/postgresql/15/bin")
 _USER = "postgres"
 _AS_USER = ("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--init-groups", "--")
-# What is committed outlives a kill -9, though not a power cut: it has been given to the kernel, which is not waited for.
+# What is committed outlives a kill -9, though not a power cut: the kernel has it, and nobody waits for its disk.
 _OPTIONS = ("-clisten_addresses=", "-cmax_connections=300", "-cshared_buffers=32MB", "-cfsync=off")
 _INITDB = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 _COMMAND_SECONDS = 120
