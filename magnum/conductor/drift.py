@@ -27,6 +27,13 @@ _GONE = (
     "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
     "delete removes it."
 )
+_CHECK = "CHECK"
+"""Heat has looked whether the resources are there, and changed none."""
+_FAILURES = {
+    "DELETE": ("began to delete the bay's stack", BayStatus.CREATE_FAILED),
+    _CHECK: ("had the bay's stack checked", BayStatus.UPDATE_FAILED),
+}
+"""What somebody did there, and what the bay is then."""
 
 
 class DriftWatch:
@@ -70,18 +77,21 @@ class DriftWatch:
         stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
         if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
             self._write(bay, {"status": BayStatus.CREATE_FAILED, "status_reason": _GONE}, Event(_GONE, "error"))
+        elif (stack.action, stack.status) == ("DELETE", "FAILED"):
+            self._tell_failure(bay, stack)
 
     def _tell_failure(self, bay: models.Bay, stack: StackState) -> None:
+        """What is left of a stack whose deletion failed cannot be changed any more: it has to be built anew."""
         found = faults.collect(self._stacks(bay).resources(stack.name, stack.id))
         reason = faults.one_line(found, stack.reason)
-        text = f"Somebody changed the bay's stack in Heat ({stack.action.lower()}), and that failed: {reason}"
-        values = {"status": BayStatus.UPDATE_FAILED, "status_reason": text, "faults": found}
-        self._write(bay, values, Event(text, "error"))
+        done, status = _FAILURES.get(stack.action, ("changed the bay's stack", BayStatus.UPDATE_FAILED))
+        text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
+        self._write(bay, {"status": status, "status_reason": text, "faults": found}, Event(text, "error"))
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
         values: dict[str, Any] = {"stack_changed_at": stack.changed_at}
-        if bay.stack_changed_at is None:
+        if bay.stack_changed_at is None or stack.action == _CHECK:
             self._write(bay, values, None)
             return
         text = f"Somebody changed the bay's stack in Heat ({stack.action.lower()}, {stack.changed_at})."

@@ -359,12 +359,12 @@ def note(session: Session, bay: models.Bay, values: Mapping[str, Any], event: Ev
 
     :param bay: as it was read
     """
-    statement = (
-        update(models.Bay)
-        .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status, models.Bay.stack_id == bay.stack_id)
-        .values(**values)
+    same = (
+        models.Bay.status == bay.status,
+        models.Bay.stack_id == bay.stack_id,
+        models.Bay.stack_changed_at.is_not_distinct_from(bay.stack_changed_at),  # an operation may be over already
     )
-    if not _changed(session, statement):
+    if not _changed(session, update(models.Bay).where(models.Bay.uuid == bay.uuid, *same).values(**values)):
         return False
     if event is not None:
         session.add(

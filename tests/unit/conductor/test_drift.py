@@ -1,12 +1,14 @@
 """What others do to stacks in Heat is noticed, told and shown."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from magnum.clients.errors import Transient
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.drift import DriftWatch
+from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.watches import purge, report, watches
 from magnum.db import duties, models
 from tests.fakes.cloud import FakeCloud
@@ -78,6 +80,68 @@ def test_a_stack_that_was_changed_is_told_once(world: World, ready_bay: Ready) -
     assert bay.status == BayStatus.CREATE_COMPLETE
     assert bay.status_reason == "Somebody changed the bay's stack in Heat (update, change 7)."
     assert texts(world, uuid).count(bay.status_reason) == 1
+
+
+def test_a_stack_whose_deletion_failed_is_built_anew(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    before = world.bay(uuid).stack_id
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "DELETE", "FAILED", "Resource DELETE failed: the network is in use"
+    look(world)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_FAILED
+    told = "Somebody began to delete the bay's stack in Heat (delete), and that failed: the network is in use"
+    assert bay.status_reason == told
+    assert texts(world, uuid).count(told) == 1
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.CREATE_COMPLETE
+    assert bay.stack_id != before
+
+
+def test_a_check_has_changed_nothing(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "CHECK", 7
+    look(world)
+    assert not any("Somebody" in text for text in texts(world, uuid))
+    stack.action, stack.changes = "UPDATE", 7
+    look(world)
+    assert not any("Somebody" in text for text in texts(world, uuid))
+
+
+def test_a_check_that_failed_is_mended_by_an_update(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "CHECK", "FAILED", "Resource CHECK failed: the server is gone"
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.UPDATE_FAILED
+    assert (
+        bay.status_reason == "Somebody had the bay's stack checked in Heat (check), and that failed: the server is gone"
+    )
+
+
+def test_what_magnum_did_while_somebody_looked_is_not_told(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    world.scale(uuid, 2)
+    world.work()
+    listed = StackLists.look
+
+    def slow(lists: StackLists, *arguments: Any) -> None:
+        monkeypatch.setattr(StackLists, "look", listed)
+        world.scale(uuid, 3)
+        world.work()
+        listed(lists, *arguments)
+
+    monkeypatch.setattr(StackLists, "look", slow)
+    look(world)
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+    assert not any("Somebody" in text for text in texts(world, uuid))
 
 
 def test_a_stack_somebody_is_changing_is_left_alone(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
