@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
+from sqlalchemy.orm import Session
+
 from magnum.api import paging, patch, views
 from magnum.api.call import Answer, Call
 from magnum.api.fields import Dated, defaults, fields_of, given_fields, read, shown_fields
@@ -146,8 +148,17 @@ class ResourceController(Generic[Row]):
     def change(self, call: Call, row: Row, changed: Fields) -> Row:
         """Write the fields that differ."""
         with call.services.database.writer() as session:
-            resources.change(session, call.context, self.model, row.uuid, changed)
-            return resources.find(session, call.context, self.model, row.uuid)
+            return self.write(session, call, row, changed)
+
+    def write(self, session: Session, call: Call, row: Row, changed: Fields) -> Row:
+        """The object with the fields that differ.
+
+        :raises Conflict: another request has changed it since it was read, so that this change may not fit it
+        """
+        before = {name: getattr(row, name) for name in self.patchable()}
+        resources.hold(session, call.context, self.model, row.uuid, before)
+        resources.change(session, call.context, self.model, row.uuid, changed)
+        return resources.find(session, call.context, self.model, row.uuid)
 
     def remove(self, call: Call, row: Row) -> None:
         """Delete the object."""

@@ -149,6 +149,21 @@ def create(
         raise _taken(model, error) from error
 
 
+def hold(session: Session, context: RequestContext, model: type[Row], uuid: str, before: Mapping[str, Any]) -> None:
+    """Make sure that the tenant's own object is still as it was, and that it stays so in this transaction.
+
+    :param before: columns, and what was read in them when a change was thought out
+    :raises NotFound: it is gone, or not this tenant's
+    :raises Conflict: it is different now
+    """
+    query = select(*[_shown(model, name) for name in before]).where(_own(context, model), _table(model).c.uuid == uuid)
+    current = session.execute(query.with_for_update()).one_or_none()
+    if current is None:
+        raise NotFound(f"{NAMES[model]} {uuid} could not be found.")
+    if tuple(current) != tuple(before.values()):
+        raise Conflict(f"{NAMES[model]} {uuid} was changed by another request. Look at it anew.")
+
+
 def change(session: Session, context: RequestContext, model: type[Row], uuid: str, values: Mapping[str, Any]) -> None:
     """Change columns of the tenant's own object.
 

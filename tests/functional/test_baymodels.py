@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
+from magnum.api.resources.baymodels import BayModels
 from magnum.db import models
 from magnum.db.session import Database
 from tests.functional.conftest import BAYMODEL, KEY, Client, sentences
@@ -65,3 +66,40 @@ def test_an_ssh_key_is_one_key(alice: Client) -> None:
     assert response.status_int == 400
     assert "field/attribute ssh_authorized_key." in sentences(response)[0]
     assert "one public key on one line" in sentences(response)[0]
+
+
+@pytest.mark.parametrize(("field", "value"), [("labels/cgroup_driver", "systemd"), ("docker_volume_size", 7)])
+def test_of_two_patches_at_once_none_is_lost(
+    alice: Client, baymodel: dict[str, Any], field: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later one was thought out on a baymodel that is not there any more."""
+    checked, late = BayModels.checked, [{"op": "add", "path": "/labels/kube_tag", "value": "v1.20.2"}]
+
+    def overtaken(self: BayModels, *args: Any) -> dict[str, Any]:
+        monkeypatch.setattr(BayModels, "checked", checked)
+        quicker = alice.patch("/v1/baymodels/small", [{"op": "add", "path": f"/{field}", "value": value}])
+        assert quicker.status_int == 200
+        return checked(self, *args)
+
+    monkeypatch.setattr(BayModels, "checked", overtaken)
+    response = alice.patch("/v1/baymodels/small", late)
+    assert response.status_int == 409
+    assert sentences(response) == [f"BayModel {baymodel['uuid']} was changed by another request. Look at it anew."]
+    assert "kube_tag" not in alice.get("/v1/baymodels/small").json["labels"]
+    changed = alice.patch("/v1/baymodels/small", late).json
+    assert changed["labels"]["kube_tag"] == "v1.20.2"
+    assert value in (changed["labels"].get("cgroup_driver"), changed["docker_volume_size"])
+
+
+def test_of_a_patch_and_a_deletion_at_once_the_deletion_counts(
+    alice: Client, baymodel: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = BayModels.checked
+
+    def overtaken(self: BayModels, *args: Any) -> dict[str, Any]:
+        assert alice.delete(f"/v1/baymodels/{baymodel['uuid']}").status_int == 204
+        return checked(self, *args)
+
+    monkeypatch.setattr(BayModels, "checked", overtaken)
+    response = alice.patch("/v1/baymodels/small", [{"op": "replace", "path": "/name", "value": "smaller"}])
+    assert response.status_int == 404

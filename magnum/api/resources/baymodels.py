@@ -85,8 +85,7 @@ class BayModels(ResourceController[models.BayModel]):
             call.allow("baymodel:publish", self.target(row))
         with call.services.database.writer() as session:
             _refuse_if_in_use(session, row)
-            resources.change(session, call.context, self.model, row.uuid, changed)
-            return resources.find(session, call.context, self.model, row.uuid)
+            return self.write(session, call, row, changed)
 
     def remove(self, call: Call, row: models.BayModel) -> None:
         _refuse_of_others(call, row)
