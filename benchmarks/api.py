@@ -51,7 +51,7 @@ JOBS = {
     "list-100": Job("list 100 bays", lambda _: itertools.repeat(("GET", "/v1/bays", FEW, None))),
     "list-1000": Job("list 1000 bays", lambda _: itertools.repeat(("GET", "/v1/bays", MANY, None))),
     "get": Job("get a bay", lambda on: itertools.repeat(("GET", f"/v1/bays/{on.objects.bay}", FEW, None))),
-    "create": Job("create a bay", lambda on: _creations(on.objects.baymodels[CREATES])),
+    "create": Job("create a bay", lambda on: _creations(on.objects.baymodels[CREATES][0])),
     "patch": Job("patch a baymodel", lambda on: _changes(on.objects.baymodels[PATCHES])),
 }
 
@@ -182,9 +182,9 @@ def _creations(baymodel: str) -> Iterator[tuple[str, str, str, Any]]:
         yield "POST", "/v1/bays", CREATES, {"name": f"bay-{number}", "baymodel_id": baymodel}
 
 
-def _changes(baymodel: str) -> Iterator[tuple[str, str, str, Any]]:
-    for number in itertools.count():
-        document = [{"op": "replace", "path": "/name", "value": f"small-{number}"}]
+def _changes(baymodels: list[str]) -> Iterator[tuple[str, str, str, Any]]:
+    for number, baymodel in enumerate(itertools.cycle(baymodels)):
+        document = [{"op": "replace", "path": "/name", "value": f"patched-{number}"}]
         yield "PATCH", f"/v1/baymodels/{baymodel}", PATCHES, document
 
 

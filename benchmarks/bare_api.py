@@ -114,9 +114,9 @@ def _one(connection: Connection, query: Any, columns: Any, project: str, uuid: s
 
 def _view(row: Row, base: str, collection: str) -> dict[str, Any]:
     view = dict(row)
-    for name in ("created_at", "updated_at"):
-        if view.get(name) is not None:
-            view[name] = view[name].isoformat(timespec="seconds")
+    for name, value in view.items():
+        if isinstance(value, datetime):
+            view[name] = value.isoformat(timespec="seconds")
     view["links"] = [
         {"href": f"{base}/v1/{collection}/{row['uuid']}", "rel": "self"},
         {"href": f"{base}/{collection}/{row['uuid']}", "rel": "bookmark"},

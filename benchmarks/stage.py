@@ -16,12 +16,16 @@ from fake_keystone import FakeKeystone
 
 from magnum import conf
 from magnum.api.resources.baymodels import BayModels
+from magnum.common import clock
 from magnum.common.idents import new_uuid
+from magnum.common.states import Health
 from magnum.db import models
 from magnum.db.session import Database
 
 HOST = "127.0.0.1"
 MAGNUM, BARE = "Magnum", "bare"
+BAYMODELS = 256
+"""How many each project has: patches of one and the same at once are a conflict."""
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _BIN = Path(sys.executable).parent
@@ -35,8 +39,8 @@ class NotStarted(Exception):
 class Objects:
     """What is in the database for those who ask; a project's name is the token that is good for it."""
 
-    baymodels: dict[str, str]
-    """Project, and the uuid of its baymodel."""
+    baymodels: dict[str, list[str]]
+    """Project, and the uuids of its baymodels."""
     bay: str
     """Uuid of a bay of the first project."""
 
@@ -104,32 +108,38 @@ def _configure(folder: Path, name: str, api: dict[str, str], key: str, keystone:
 
 def _fill(configuration: Path, rows: dict[str, int]) -> Objects:
     database = Database(conf.load([f"--config-file={configuration}"]))
-    baymodels, bays = {}, []
+    baymodels: dict[str, list[str]] = {}
+    bays: list[models.Bay] = []
     for project, count in rows.items():
         owner = {"project_id": project, "user_id": "user"}
-        baymodel = models.BayModel(
-            **owner,
-            uuid=new_uuid(),
-            name="small",
-            coe="kubernetes",
-            image_id="debian-kubernetes",
-            flavor_id="small",
-            network_driver="bridge",
-            labels={"kube_tag": "v1.20.2"},
-            registry_enabled=False,
-            tls_disabled=False,
-            public=False,
-            server_type="vm",
-        )
-        baymodels[project] = baymodel.uuid
-        copy = {**owner, **{name: getattr(baymodel, name) for name in BayModels().full() if not name.endswith("_at")}}
+        made = [_baymodel(owner, f"small-{number}") for number in range(BAYMODELS)]
+        baymodels[project] = [baymodel.uuid for baymodel in made]
+        names = [name for name in BayModels().full() if not name.endswith("_at")]
+        copy = {**owner, **{name: getattr(made[0], name) for name in names}}
         bays += [_bay(owner, f"bay-{number}", copy) for number in range(count)]
         with database.writer() as session:
-            session.add(baymodel)
+            session.add_all(made)
     with database.writer() as session:
         session.add_all(bays)
     database.dispose()
     return Objects(baymodels, bays[0].uuid)
+
+
+def _baymodel(owner: dict[str, str], name: str) -> models.BayModel:
+    return models.BayModel(
+        **owner,
+        uuid=new_uuid(),
+        name=name,
+        coe="kubernetes",
+        image_id="debian-kubernetes",
+        flavor_id="small",
+        network_driver="bridge",
+        labels={"kube_tag": "v1.20.2"},
+        registry_enabled=False,
+        tls_disabled=False,
+        public=False,
+        server_type="vm",
+    )
 
 
 def _bay(owner: dict[str, str], name: str, baymodel: dict[str, object]) -> models.Bay:
@@ -148,6 +158,9 @@ def _bay(owner: dict[str, str], name: str, baymodel: dict[str, object]) -> model
         coe_version="v1.20.2",
         master_addresses=["192.0.2.10"],
         node_addresses=["192.0.2.11", "192.0.2.12", "192.0.2.13"],
+        health_status=Health.HEALTHY,
+        health_status_reason={"api": "ok"},
+        health_checked_at=clock.now(),
     )
 
 
