@@ -72,8 +72,8 @@ class OsloBus:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._transport = _WatchedTransport(messaging.get_notification_transport(conf)._driver)
-        # One try: what could not be sent stays in the database and is sent later.
-        self._notifier = messaging.Notifier(self._transport, f"magnum.{conf.host}", retry=0)
+        # What could not be sent is sent later, so it is tried only once more: a connection may have ended unnoticed.
+        self._notifier = messaging.Notifier(self._transport, f"magnum.{conf.host}", retry=1)
         self.wanted = bool(conf.oslo_messaging_notifications.driver)
 
     def send(self, event_type: str, payload: dict[str, Any], *, failed: bool) -> None:
