@@ -16,6 +16,7 @@ from magnum.common import clock, states
 from magnum.common.exception import MagnumError
 from magnum.common.states import Health
 from magnum.conductor import copies
+from magnum.conductor.threads import tell_of_failure
 from magnum.conductor.tools import Tools
 from magnum.db import bay_health, models
 
@@ -64,11 +65,13 @@ class HealthWatch:
             listed_at = clock.now()
             found = self._examine(bay)
             with self._tools.database.writer() as session:
-                if found.nodes is not None:
+                if found.nodes is None:
+                    copies.mark_unknown(session, bay.uuid, "node")
+                else:
                     copies.store(session, bay, "node", [copies.node_values(bay, n) for n in found.nodes], listed_at)
                 bay_health.write(session, bay, found.status, found.reason)
-        except Exception:  # one bay, however odd, or a database that is away for a moment
-            LOG.exception("The health of bay %s could not be found out.", bay.uuid)
+        except Exception:  # noqa: BLE001 - one bay, however odd, or a database that is away for a moment
+            tell_of_failure(LOG, "The health of bay %s could not be found out.", bay.uuid)
 
     def _examine(self, bay: models.Bay) -> Finding:
         if bay.baymodel["coe"] != _COE:

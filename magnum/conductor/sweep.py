@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from magnum.common import clock, metrics
 from magnum.conductor.runner import Runner
-from magnum.conductor.threads import Periodic
+from magnum.conductor.threads import Periodic, tell_of_failure
 from magnum.conductor.tools import Tools
 from magnum.db import operations
 from magnum.db.operations import Claim, LeaseLost
@@ -121,8 +121,8 @@ class Sweep:
             with self._tools.database.writer() as session:
                 for claim in claims:
                     operations.hand_over(session, claim)
-        except Exception:  # nobody waits for this thread; the database may be away
-            LOG.exception("%d operations are taken over by other conductors when their leases end.", len(claims))
+        except Exception:  # noqa: BLE001 - nobody waits for this thread; the database may be away
+            tell_of_failure(LOG, "%d operations are left to other conductors until their leases end.", len(claims))
             return
         LOG.warning("%d operations were handed over to other conductors.", len(claims))
 
@@ -134,8 +134,8 @@ class Sweep:
             try:
                 with metrics.timed(metrics.SWEEPS):
                     self._claim_all()
-            except Exception:  # the database may be away for a while; the thread must outlive that
-                LOG.exception("The sweep failed and is tried again.")
+            except Exception:  # noqa: BLE001 - the database may be away for a while; the thread must outlive that
+                tell_of_failure(LOG, "The sweep failed and is tried again.")
             self._wait()
 
     def _claim_all(self) -> None:
@@ -171,8 +171,8 @@ class Sweep:
     def _work(self, claim: Claim) -> None:
         try:
             due_at = self._runner.run(claim)
-        except Exception:  # for example no database to write to: the lease ends, and the operation is found again
-            LOG.exception("A turn at operation %s broke off.", claim.uuid)
+        except Exception:  # noqa: BLE001 - for example no database to write to: the lease ends, and the operation is found again
+            tell_of_failure(LOG, "A turn at operation %s broke off.", claim.uuid)
             return
         if due_at is not None and due_at < clock.now() + timedelta(seconds=self._interval):
             with self._changed:

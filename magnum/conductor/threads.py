@@ -1,15 +1,27 @@
 """Something done again and again in a thread of its own until it is stopped."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
+from oslo_db import exception as db_exc
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
 _SHORTEST_PAUSE = 0.1
 """Between two calls, as a part of the time from one to the next."""
+
+
+def tell_of_failure(logger: Any, text: str, *arguments: object) -> None:
+    """Log the exception that is being handled: how it came about, but one line only for a database that is away."""
+    error = sys.exc_info()[1]
+    if isinstance(error, db_exc.DBConnectionError):
+        logger.error(f"{text} The database cannot be reached: %s", *arguments, str(error).partition("\n")[0])
+    else:
+        logger.exception(text, *arguments)
 
 
 class Periodic:
@@ -39,7 +51,7 @@ class Periodic:
             begun = time.monotonic()
             try:
                 self._function()
-            except Exception:  # the database may be away for a while; the thread must outlive that
-                LOG.exception("%s failed and is tried again.", self._thread.name)
+            except Exception:  # noqa: BLE001 - the database may be away for a while; the thread must outlive that
+                tell_of_failure(LOG, "%s failed and is tried again.", self._thread.name)
             left = self._seconds - (time.monotonic() - begun)
             self._stopped.wait(max(left, self._seconds * _SHORTEST_PAUSE))
