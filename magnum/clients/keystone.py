@@ -16,12 +16,13 @@ from keystoneclient.v3.client import Client
 from oslo_config import cfg
 
 from magnum.clients.errors import Permanent, translated
+from magnum.common.recent import Recent
 from magnum.conf.clients import AUTH_GROUP
 
 _SERVICE = "identity"
 _SECONDS = 20
 _CONNECTIONS = 32
-_MOST_SESSIONS = 4096
+_MOST_SESSIONS = 256
 _OWN_TYPES = ("container-infra", "container")
 
 
@@ -41,7 +42,7 @@ class Keystone:
         self._conf = conf
         self._lock = threading.Lock()
         self._service_session: Session | None = None
-        self._bay_sessions: dict[BayUser, Session] = {}
+        self._bay_sessions: Recent[BayUser, Session] = Recent(_MOST_SESSIONS)
         self._known: dict[tuple[str, str], str] = {}
         self._http = http or _connections()
 
@@ -105,20 +106,20 @@ class Keystone:
         return self._session(None, _SECONDS)
 
     def bay_session(self, user: BayUser) -> Session:
-        """The session of a bay's user, the same each time, so that its token is used as long as it lasts."""
+        """The session of a bay's user, the same each time while it is in use, so that one token does for many calls."""
         auth_url = self.service_session().auth.auth_url
         with self._lock:
-            if user not in self._bay_sessions:
-                if len(self._bay_sessions) >= _MOST_SESSIONS:
-                    self._bay_sessions.clear()
+            session = self._bay_sessions.get(user)
+            if session is None:
                 auth = v3.Password(
                     auth_url=_versioned(auth_url),
                     user_id=user.id,
                     password=user.password,
                     project_id=user.project_id,
                 )
-                self._bay_sessions[user] = self._session(auth, self._conf.heat_client.timeout)
-            return self._bay_sessions[user]
+                session = self._session(auth, self._conf.heat_client.timeout)
+                self._bay_sessions.put(user, session)
+            return session
 
     def magnum_url(self) -> str:
         """URL of Magnum's API for those outside, from the catalog."""
@@ -163,7 +164,9 @@ class Keystone:
 
     def _forget(self, user_id: str) -> None:
         with self._lock:
-            self._bay_sessions = {user: session for user, session in self._bay_sessions.items() if user.id != user_id}
+            for user in self._bay_sessions.known():
+                if user.id == user_id:
+                    self._bay_sessions.drop(user)
 
 
 def _connections() -> requests.Session:

@@ -13,10 +13,12 @@ from magnum.coe.kubernetes_api import Access
 from magnum.coe.limits import CallLimits
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable
+from magnum.common.recent import Recent
 from magnum.db import models
 from magnum.db.session import Database
 
 _RENEW_BEFORE = timedelta(hours=1)
+_MOST_CREDENTIALS = 1024
 
 
 class BayDoor:
@@ -28,7 +30,7 @@ class BayDoor:
         self._authority = authority
         self._limits = CallLimits(conf.kubernetes.calls_per_bay)
         self._lock = threading.Lock()
-        self._credentials: dict[str, ClientCredentials] = {}
+        self._credentials: Recent[str, ClientCredentials] = Recent(_MOST_CREDENTIALS)
 
     @contextmanager
     def open(self, bay: models.Bay) -> Iterator[KubernetesBay]:
@@ -47,7 +49,7 @@ class BayDoor:
     def forget(self, bay_uuid: str) -> None:
         """Drop what is kept of a bay that is gone."""
         with self._lock:
-            self._credentials.pop(bay_uuid, None)
+            self._credentials.drop(bay_uuid)
 
     def _credentials_of(self, bay_uuid: str) -> ClientCredentials:
         with self._lock:
@@ -57,8 +59,5 @@ class BayDoor:
         with self._database.reader() as session:
             made = self._authority.client_credentials(session, bay_uuid)
         with self._lock:
-            # Bays that another conductor deleted are in here too; what has ended goes.
-            now = clock.now()
-            self._credentials = {uuid: each for uuid, each in self._credentials.items() if each.not_after > now}
-            self._credentials[bay_uuid] = made
+            self._credentials.put(bay_uuid, made)
         return made

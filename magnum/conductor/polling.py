@@ -76,7 +76,7 @@ class StackPoll:
 
     def _note(self, waiting: Sequence[Waiting], seen: Mapping[str, StackState]) -> None:
         """Have those operations go on that have to, and the others rest."""
-        news, resting = [], []
+        news, resting = set(), []
         soon = clock.now() + timedelta(seconds=RECHECK_SECONDS / 2)
         for each in waiting:
             stack = seen.get(each.stack_id)
@@ -84,24 +84,22 @@ class StackPoll:
                 self._told.pop(each.id, None)
                 if each.due_at < soon and not each.attempts:
                     resting.append(each.id)
-            elif self._is_untold(each, _sight(stack)):
-                news.append(each.id)
+            elif self._is_untold(each.id, _sight(stack)):
+                news.add(each.id)
         if news or resting:
             until = clock.now() + timedelta(seconds=RECHECK_SECONDS)
             with self._tools.database.writer() as session:
-                operations.make_due(session, news, WAITING)
+                operations.make_due(session, sorted(news), WAITING)
                 operations.let_rest(session, resting, WAITING, until)
         if news:
             self._wake()
+        tell_again_at = time.monotonic() + _TELL_AGAIN_SECONDS
+        self._told |= {each.id: (_sight(seen.get(each.stack_id)), tell_again_at) for each in waiting if each.id in news}
 
-    def _is_untold(self, waiting: Waiting, sight: Sight) -> bool:
+    def _is_untold(self, operation_id: int, sight: Sight) -> bool:
         """Whether an operation has not been woken for this just now: what it makes of it then is its own affair."""
-        now = time.monotonic()
-        known, until = self._told.get(waiting.id, (None, 0.0))
-        if known == sight and now < until:
-            return False
-        self._told[waiting.id] = (sight, now + _TELL_AGAIN_SECONDS)
-        return True
+        known, tell_again_at = self._told.get(operation_id, (None, 0.0))
+        return known != sight or time.monotonic() >= tell_again_at
 
 
 def _is_news(waiting: Waiting, stack: StackState | None) -> bool:

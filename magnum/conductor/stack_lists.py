@@ -20,7 +20,8 @@ from magnum.conductor.tools import Tools
 
 LOG = log.getLogger(__name__)
 
-_LISTS_AT_ONCE = 8
+_LISTS_AT_ONCE = 16
+_FIRST_LOOK = 100
 _BLIND_SECONDS = 600.0
 _USERS_TRIED = 3
 
@@ -50,6 +51,7 @@ class StackLists:
         self._tools = tools
         self._pool = concurrent.futures.ThreadPoolExecutor(_LISTS_AT_ONCE, thread_name_prefix="stack list")
         self._asked: dict[str, concurrent.futures.Future[None]] = {}
+        self._sees_all = False
         self._blind_until = 0.0
         self._refused_until: dict[str, float] = {}
 
@@ -84,15 +86,22 @@ class StackLists:
         """Look as Magnum itself; answers what cannot be seen so."""
         if time.monotonic() < self._blind_until:
             return bays
-        try:
-            seen = self._tools.cloud.all_stacks().states([bay.stack_id for bay in bays])
-        except Permanent:
-            seen = {}
+        stack_ids = [bay.stack_id for bay in bays]
+        first = stack_ids if self._sees_all else stack_ids[:_FIRST_LOOK]
+        seen = self._seen_by_magnum(first)
+        self._sees_all = bool(seen)
         if not seen:
             self._blind_until = time.monotonic() + _BLIND_SECONDS
             return bays
+        seen |= self._seen_by_magnum(stack_ids[len(first) :])
         note([bay for bay in bays if bay.stack_id in seen], seen)
         return [bay for bay in bays if bay.stack_id not in seen]
+
+    def _seen_by_magnum(self, stack_ids: Sequence[str]) -> dict[str, StackState]:
+        try:
+            return self._tools.cloud.all_stacks().states(stack_ids) if stack_ids else {}
+        except Permanent:
+            return {}
 
     def _look_at_project(self, bays: Sequence[W], note: Note[W]) -> None:
         refusal: ServiceError | None = None
