@@ -11,9 +11,9 @@ from oslo_log import log
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import Stacks, StackState
-from magnum.common import states
+from magnum.common import clock, states
 from magnum.common.states import BayStatus
-from magnum.conductor import faults
+from magnum.conductor import copies, faults
 from magnum.conductor.job import stack_name_of, user_of
 from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.tools import Tools
@@ -76,7 +76,8 @@ class DriftWatch:
             return
         stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
         if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
-            self._write(bay, {"status": BayStatus.CREATE_FAILED, "status_reason": _GONE}, Event(_GONE, "error"))
+            values = {"status": BayStatus.CREATE_FAILED, "status_reason": _GONE}
+            self._write(bay, values, Event(_GONE, "error"), without_nodes=True)
         elif (stack.action, stack.status) == ("DELETE", "FAILED"):
             self._tell_failure(bay, stack)
 
@@ -100,7 +101,11 @@ class DriftWatch:
     def _stacks(self, bay: models.Bay) -> Stacks:
         return self._tools.cloud.stacks(user_of(self._tools, bay))
 
-    def _write(self, bay: models.Bay, values: Mapping[str, Any], event: Event | None) -> None:
+    def _write(
+        self, bay: models.Bay, values: Mapping[str, Any], event: Event | None, *, without_nodes: bool = False
+    ) -> None:
         with self._tools.database.writer() as session:
             if operations.note(session, bay, values, event):
+                if without_nodes:
+                    copies.store(session, bay, "node", [], clock.now())
                 LOG.info("Bay %s: %s", bay.uuid, event.text if event else "its stack is known now")

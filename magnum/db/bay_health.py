@@ -7,12 +7,13 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.orm import Session
 
-from magnum.common import clock
+from magnum.common import clock, states
 from magnum.common.states import BayStatus, Health
 from magnum.db import models
 
 _MOST_REASONS = 200
 _LONGEST_REASON = 500
+_MOST_TOLD = 5
 
 
 def take_turns(session: Session, statuses: Collection[BayStatus], interval: timedelta, most: int) -> list[models.Bay]:
@@ -35,11 +36,14 @@ def _take(session: Session, bay: models.Bay, values: Mapping[str, Any]) -> bool:
 
 
 def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str]) -> None:
-    """Store what was found; where that is another verdict than before, the bay's story tells."""
+    """Store what was found, unless the bay is being deleted since; where it is another verdict, its story tells.
+
+    :param bay: as it was when its turn came
+    """
     kept = {name: text[:_LONGEST_REASON] for name, text in list(reason.items())[:_MOST_REASONS]}
-    session.execute(
+    statement = (
         update(models.Bay)
-        .where(models.Bay.uuid == bay.uuid)
+        .where(models.Bay.uuid == bay.uuid, models.Bay.status.in_(states.USABLE))
         .values(
             health_status=status,
             health_status_reason=kept,
@@ -47,7 +51,8 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
             updated_at=models.Bay.updated_at,  # the bay itself is as it was
         )
     )
-    if status != bay.health_status:
+    written = cast(CursorResult[Any], session.execute(statement)).rowcount > 0
+    if written and status != bay.health_status:
         session.add(
             models.BayEvent(
                 bay_uuid=bay.uuid,
@@ -60,4 +65,5 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
 
 def _told(status: Health, reason: Mapping[str, str]) -> str:
     wrong = [f"{name}: {text}" for name, text in reason.items() if text not in ("ok", "True")]
-    return f"The bay is {status}{': ' + ', '.join(wrong[:5]) if wrong else ''}."
+    listed = f": {', '.join(wrong[:_MOST_TOLD])}".removesuffix(".") if wrong else ""
+    return f"The bay is {status}{listed}."

@@ -44,6 +44,7 @@ def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Rea
     assert bay.status == BayStatus.CREATE_FAILED
     assert "somebody deleted it" in (bay.status_reason or "")
     assert sum("somebody deleted it" in text for text in texts(world, uuid)) == 1
+    assert not world.nodes(uuid), "its nodes are gone, too"
     world.ask(uuid, Verb.RETRY)
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from magnum.common import states
 from magnum.common.states import Health, Verb
 from magnum.conductor.health import HealthWatch
@@ -18,6 +20,11 @@ def look(world: World) -> None:
 
 def told(world: World, uuid: str) -> list[tuple[str, str]]:
     return [(event.level, event.text) for event in world.events(uuid) if event.text.startswith("The bay is ")]
+
+
+def node_states(world: World, uuid: str) -> list[str | None]:
+    with world.database.reader() as session:
+        return [row.status for row in session.query(models.Node).filter_by(bay_uuid=uuid)]
 
 
 def test_a_bay_that_is_well(world: World, ready_bay: Ready) -> None:
@@ -71,6 +78,25 @@ def test_an_api_that_is_not_ready_and_one_that_is_silent(world: World, ready_bay
     bay = world.bay(uuid)
     assert bay.health_status == Health.UNKNOWN
     assert bay.health_status_reason == {"api": "The bay's API does not answer."}
+    assert node_states(world, uuid) == ["Unknown", "Unknown"]
+    assert told(world, uuid)[-1] == ("warning", "The bay is UNKNOWN: api: The bay's API does not answer.")
+    world.running(uuid).answers = True
+    world.time.passes(INTERVAL)
+    world.running(uuid).ready = True
+    look(world)
+    assert node_states(world, uuid) == ["Ready", "Ready"]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_nothing_is_told_of_a_bay_that_is_deleted_meanwhile(world: World, ready_bay: Ready, gone: bool) -> None:
+    uuid = ready_bay()
+    seen = world.bay(uuid)
+    world.ask(uuid, Verb.DELETE)
+    if gone:
+        world.work()
+    with world.database.writer() as session:
+        bay_health.write(session, seen, Health.UNKNOWN, {"api": "The bay's API does not answer."})
+    assert told(world, uuid) == []
 
 
 def test_each_has_its_turn_and_only_one_takes_it(world: World, ready_bay: Ready) -> None:
