@@ -4,7 +4,7 @@
 Both run on the same HTTP server, with as many processes and threads, on the same SQLite file, and take turns, so that
 whatever else this machine does touches both: look at the ratio. Tokens are cached in a memcached, as in a cloud. All
 that is needed is started on loopback in a folder of its own, and gone at the end. A run with nothing given takes about
-two minutes.
+three minutes.
 
     python benchmarks/api.py                               # everything
     python benchmarks/api.py --only list-100 --clients 1   # one line
