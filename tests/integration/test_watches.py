@@ -1,0 +1,140 @@
+"""What Magnum sees and does of itself on a real bay: health, what others do in Heat, what Kubernetes leaves behind.
+
+Each test goes on from the one before.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from heatclient.v1.client import Client
+
+from magnum.localcloud import kubernetes_build
+from tests.integration.cloud import Cloud, eventually, local, run, write_baymodel
+
+BAY = "watched"
+INTERVAL = 5
+CLEANUP_SECONDS = 10
+DETECTION = 60
+"""Kubernetes itself takes 40 seconds to say of a node that it is silent."""
+OWN = f"""[conductor]
+drift_interval = {INTERVAL}
+[kubernetes]
+health_interval = {INTERVAL}
+[bay]
+cleanup_timeout = {CLEANUP_SECONDS}
+"""
+FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
+
+
+@pytest.fixture(scope="module")
+def watchful(cloud: Cloud) -> Iterator[None]:
+    """The cloud with short intervals."""
+    own = cloud.state / "magnum" / "own.conf"
+    own.write_text(OWN)
+    local("up")
+    yield
+    own.unlink()
+    local("up")
+
+
+@pytest.fixture(scope="module")
+def bay(cloud: Cloud, watchful: None) -> dict[str, Any]:
+    write_baymodel(cloud, "watched")
+    cloud.text("bay-create", "--name", BAY, "--baymodel", "watched", "--node-count", "1", "--wait", seconds=300)
+    return cloud.bay(BAY)
+
+
+@pytest.fixture(scope="module")
+def heat(cloud: Cloud) -> Client:
+    """Heat, as the tenant has it."""
+    return Client(session=cloud.session(), service_type="orchestration")
+
+
+@pytest.fixture
+def kubectl(cloud: Cloud, bay: dict[str, Any], tmp_path: Any) -> list[str]:
+    cloud.text("bay-config", BAY, "--dir", str(tmp_path))
+    program = kubernetes_build.folder() / "kubectl"
+    return [str(program), f"--kubeconfig={tmp_path / 'config'}", "--request-timeout=10s"]
+
+
+def wait_for_health(cloud: Cloud, health: str, seconds: float) -> dict[str, str]:
+    """Wait until a bay is said to be so, and give the reason."""
+    eventually(lambda: cloud.shown(f"/bays/{BAY}")["health_status"] == health, f"the bay is {health}", seconds)
+    reason: dict[str, str] = cloud.shown(f"/bays/{BAY}")["health_status_reason"]
+    return reason
+
+
+def told(cloud: Cloud, bay: dict[str, Any], text: str) -> list[str]:
+    """What the bay's story has that begins like this."""
+    events = cloud.json("bay-event-list", bay["uuid"])
+    return [event["text"] for event in events if event["text"].startswith(text)]
+
+
+def make_balancer(kubectl: list[str], name: str, *finalizers: str) -> None:
+    metadata = {"name": name, "finalizers": list(finalizers)}
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "none"}}
+    manifest = json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    run(["sh", "-c", 'printf %s "$0" | "$@" apply -f -', manifest, *kubectl])
+
+
+def test_a_new_bay_is_healthy(cloud: Cloud, bay: dict[str, Any]) -> None:
+    reason = wait_for_health(cloud, "HEALTHY", 3 * INTERVAL)
+    names = cloud.servers(bay)
+    assert reason == {"api": "ok", **{f"{name}.Ready": "True" for name in names}}
+
+
+def test_a_node_that_is_down_makes_it_unhealthy_until_it_is_back(cloud: Cloud, bay: dict[str, Any]) -> None:
+    (name, server) = next(item for item in cloud.servers(bay).items() if "-node-" in item[0])
+    cloud.docker("kill", server)
+    reason = wait_for_health(cloud, "UNHEALTHY", DETECTION)
+    assert {what for what, text in reason.items() if text not in ("ok", "True")} == {f"{name}.Ready"}
+    assert {node["name"]: node["status"] for node in cloud.nodes(bay["uuid"])}[name] != "Ready"
+    cloud.docker("start", server)
+    wait_for_health(cloud, "HEALTHY", DETECTION)
+    assert told(cloud, bay, f"The bay is UNHEALTHY: {name}.Ready") != []
+
+
+def test_a_stack_changed_by_hand_is_told_once(cloud: Cloud, bay: dict[str, Any], heat: Client) -> None:
+    assert told(cloud, bay, "Somebody") == [], "nothing is told of what Magnum does itself"
+    heat.stacks.update(bay["stack_id"], existing=True, tags="by-hand")
+    eventually(lambda: told(cloud, bay, "Somebody changed") != [], "the change is told", 60)
+    cloud.text("bay-update", BAY, "replace", "node_count=2", "--wait", seconds=300)
+    assert len(told(cloud, bay, "Somebody")) == 1
+
+
+def test_a_stack_deleted_by_hand_fails_the_bay_and_retry_builds_it_anew(
+    cloud: Cloud, bay: dict[str, Any], heat: Client
+) -> None:
+    heat.stacks.delete(bay["stack_id"])
+    eventually(lambda: cloud.shown(f"/bays/{BAY}")["status"] == "CREATE_FAILED", "the loss is seen", 60)
+    assert "deleted it in Heat" in cloud.bay(BAY)["status_reason"]
+    assert cloud.nodes(bay["uuid"]) == []
+    cloud.text("bay-retry", BAY, "--wait", seconds=300)
+    after = cloud.bay(BAY)
+    assert after["status"] == "CREATE_COMPLETE"
+    assert after["stack_id"] != bay["stack_id"]
+    assert len(cloud.servers(after)) == 3
+    wait_for_health(cloud, "HEALTHY", 3 * INTERVAL)
+
+
+def test_deletion_waits_for_balancers_and_names_those_that_stay(
+    cloud: Cloud, bay: dict[str, Any], kubectl: list[str]
+) -> None:
+    make_balancer(kubectl, "stays", FINALIZER)
+    make_balancer(kubectl, "goes")
+    said = cloud.text("bay-delete", BAY, "--wait", check=False)
+    assert "load balancer of service default/stays" in said
+    failed = cloud.bay(BAY)
+    assert failed["status"] == "DELETE_FAILED"
+    assert [fault["resource"] for fault in failed["faults"]] == ["service default/stays"]
+    assert len(cloud.servers(failed)) == 3, "nothing was deleted before"
+    left = json.loads(run([*kubectl, "get", "services", "-o", "json"]))["items"]
+    assert "goes" not in [service["metadata"]["name"] for service in left]
+
+
+def test_a_second_deletion_goes_on_without_them(cloud: Cloud, bay: dict[str, Any]) -> None:
+    cloud.text("bay-delete", BAY, "--wait", seconds=300)
+    assert cloud.stacks(BAY) == []
+    assert told(cloud, bay, "Left in the project, to be removed by hand: load balancer of service default/stays")
