@@ -20,6 +20,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 3
 _AS_IS = "/%:@!$&'()*+,;=~?"  # what may stand in a path or query, and escapes that are there already
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC = [ipaddress.IPv6Network(text) for text in ("::/96", "64:ff9b:1::/48", "fec0::/10")]
+"""What Python counts among the public ones: IPv4 in a form given up, NAT64 of one's own, and site-local."""
 
 _Address = tuple[socket.AddressFamily, Any]  # as socket.connect wants it: a host's address comes first
 
@@ -89,6 +91,8 @@ def _resolve(host: str, port: int) -> list[_Address]:
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _NOT_PUBLIC):
+            return False
         embedded = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if embedded is None and address in _NAT64:
             embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -98,6 +98,7 @@ def test_a_manifest_is_fetched(internet: Internet) -> None:
             "224.0.0.1",
         ),
         *("::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "2002:a00:1::", "64:ff9b::a00:1", "ff02::1"),
+        *("::10.0.0.1", "::127.0.0.1", "fec0::1", "64:ff9b:1::a00:1"),
     ],
 )
 @pytest.mark.parametrize("others", [[], [PUBLIC]])
