@@ -71,16 +71,16 @@ def negotiate(header: str | None, old_header: str | None) -> Version:
     :raises NotAcceptable: it is not here, or cannot be read
     """
     if header is not None:
-        wanted = _of_this_service(header)
+        name, wanted = HEADER, _of_this_service(header)
     elif old_header is not None:
-        wanted = old_header.strip()
+        name, wanted = OLD_HEADER, old_header.strip()
     else:
         return OLDEST
     if wanted.lower() == "latest":
         return NEWEST
     match = _NUMBER.fullmatch(wanted)
     if match is None:
-        raise _refused(f"Invalid value for {HEADER} header: {wanted[:40]!r}. Use 1.N or latest.")
+        raise _refused(f"Invalid value for {name} header: {wanted[:40]!r}. Use 1.N or latest.")
     major, minor = int(match[1]), int(match[2])
     for version in VERSIONS:
         if (major, minor) == (_MAJOR, version.minor):

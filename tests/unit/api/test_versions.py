@@ -39,7 +39,8 @@ def test_negotiated(header: str | None, old_header: str | None, version: str) ->
         ("container-infra 1.999", None, f"the maximum is {NEWEST}"),
         ("container-infra 2.1", None, f"the maximum is {NEWEST}"),
         (None, "1.999", f"the maximum is {NEWEST}"),
-        (None, "", "Invalid value"),
+        (None, "", "Invalid value for X-OpenStack-Magnum-API-Version header: ''."),
+        ("container-infra", "1.1", "Invalid value for OpenStack-API-Version header: ''."),
     ],
 )
 def test_not_here(header: str | None, old_header: str | None, sentence: str) -> None:
