@@ -89,6 +89,7 @@ class Client:
     def _send(self, method: str, path: tuple[str, ...], version: str | None = None, **kwargs: Any) -> Row:
         if chosen := version or self._version:
             kwargs["headers"] = {"OpenStack-API-Version": f"container-infra {chosen}"}
+        _check_text(*path, *map(str, kwargs.get("params", NO_PARAMS).values()))
         response = self._cloud.request(method, "".join(map(_segment, path)), **kwargs)
         if response.status_code >= 300:
             raise _refusal(response, _advice(response.status_code, path))
@@ -107,6 +108,12 @@ class Client:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
+
+
+def _check_text(*words: str) -> None:
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):  # what Python makes of bytes that are no text
+            raise UsageError(f"'{word}' is not valid UTF-8.")
 
 
 def _segment(text: str) -> str:

@@ -50,6 +50,11 @@ class Cloud:
         *,
         timed: bool = False,
     ) -> None:
+        for name in ("auth_url", "endpoint_override"):
+            if name in settings and not _is_url(str(settings[name])):
+                raise NotReachedError(
+                    f"{name} is {settings[name]!r}, which is no URL: it begins with http:// or https:// and a host."
+                )
         self._settings = settings
         self._service_types = (service_type,) if service_type else SERVICE_TYPES
         self._session = Session(
@@ -108,6 +113,11 @@ class Cloud:
 
     def _explained(self, error: exceptions.ClientException) -> CliError:
         keystone = self._settings.get("auth_url", "Keystone")
+        if _auth_type(self._settings) == "token" and _is_keystones_refusal(error):
+            return NotReachedError(
+                f"Keystone at {keystone} does not accept the token: it may have expired, or not be for this project. "
+                "Get a new one (OS_TOKEN), or log in with a password."
+            )
         if isinstance(error, exceptions.Unauthorized):
             return NotReachedError(
                 f"Keystone at {keystone} refused the login. Check user, password, project and their domains "
@@ -122,6 +132,25 @@ class Cloud:
         if isinstance(error, exceptions.DiscoveryFailure | exceptions.NotFound):
             return NotReachedError(f"{keystone} does not answer as Keystone does. Check OS_AUTH_URL; it ends in /v3.")
         return NotReachedError(f"Keystone at {keystone}: {clean_line(str(error))}")
+
+
+def _is_keystones_refusal(error: exceptions.ClientException) -> bool:
+    """Whether it is Keystone that says no: to a token it does not know with 401 or 404."""
+    if not isinstance(error, exceptions.Unauthorized | exceptions.NotFound) or error.response is None:
+        return False
+    try:
+        body = error.response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "error" in body
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _connection_sentence(error: Exception) -> str:

@@ -120,8 +120,16 @@ def run(app: Magnum, argv: Sequence[str]) -> int:
     return result if app.exit_code is None else app.exit_code
 
 
+def _open_what_is_closed() -> None:
+    """Who closes a stream (`>&-`) wants nothing of it; the first file opened would else take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def main() -> int:
     """Entry point of the console script."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name outside the terminal's alphabet is no error

@@ -46,6 +46,8 @@ class StubCloud:
     catalog_url: str = MAGNUM
     away: bool = False
     slow: bool = False
+    refused: int | None = None
+    """How Keystone refuses a login, where it does."""
 
     def on(self, route: str, status: int, body: Any = None) -> None:
         """Answer a route always the same."""
@@ -61,6 +63,8 @@ class StubCloud:
         self.logins.append(auth)
         if auth["identity"].get("password", {}).get("user", {}).get("password") == "wrong":
             return Response(status=401, json={"error": {"code": 401, "message": "no", "title": "Unauthorized"}})
+        if self.refused is not None:
+            return Response(status=self.refused, json={"error": {"code": self.refused, "message": "no", "title": "No"}})
         endpoint = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": self.catalog_url}
         token = {
             "methods": ["password"],

@@ -123,6 +123,15 @@ def test_a_bug_is_not_a_traceback(magnum: Run, cloud: StubCloud) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize(
+    "words", [("bay-show", "\udcff"), ("pod-list", "--bay", "\udcff"), ("bay-list", "--sort-key", "\udcff")]
+)
+def test_a_name_that_is_not_text_is_wrongly_typed(magnum: Run, words: tuple[str, ...]) -> None:
+    ran = magnum(*words)
+    assert ran.code == 2
+    assert "'\\udcff' is not valid UTF-8." in ran.err
+
+
 @pytest.mark.parametrize("words", [(), ("-f", "value"), ("-f", "csv"), ("-f", "json"), ("-f", "yaml")])
 def test_what_a_terminal_obeys_never_reaches_it(magnum: Run, cloud: StubCloud, words: tuple[str, ...]) -> None:
     evil = "a\x1b]0;owned\x07\x9b31m\u202eb\rc"

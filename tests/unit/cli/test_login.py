@@ -186,3 +186,26 @@ def test_timings_are_told_beside_the_output(magnum: Run, cloud: StubCloud) -> No
     assert ran.json == []
     lines = [line.split(maxsplit=2)[2] for line in ran.err.splitlines()]
     assert lines == [f"POST {KEYSTONE}/auth/tokens", "GET http://magnum.test:9511/v1/bays", "all requests"]
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_token_that_does_not_hold(
+    magnum: Run, cloud: StubCloud, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Keystone answers with 404 where a token has expired or was never given."""
+    cloud.refused = status
+    monkeypatch.delenv("OS_PASSWORD")
+    monkeypatch.setenv("OS_TOKEN", "expired")
+    ran = magnum("bay-list")
+    assert ran.code == 3
+    assert "does not accept the token" in ran.err
+    assert "expired" in ran.err
+
+
+@pytest.mark.parametrize(("name", "option"), [("OS_AUTH_URL", "auth_url"), ("BYPASS_URL", "endpoint_override")])
+@pytest.mark.parametrize("url", ["nonsense", "keystone:5000/v3", "ftp://keystone/v3", "http:///v3", "http://[::1"])
+def test_what_is_no_url(magnum: Run, monkeypatch: pytest.MonkeyPatch, name: str, option: str, url: str) -> None:
+    monkeypatch.setenv(name, url)
+    ran = magnum("bay-list")
+    assert ran.code == 3
+    assert ran.err == f"ERROR: {option} is {url!r}, which is no URL: it begins with http:// or https:// and a host.\n"
