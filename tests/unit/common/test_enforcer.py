@@ -16,7 +16,7 @@ def test_a_rule_that_changes_counts_a_moment_later(
     conf: cfg.ConfigOpts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(enforcer.time, "monotonic", lambda: now)
+    monkeypatch.setattr("magnum.policies.enforcer.time.monotonic", lambda: now)
     rules = tmp_path / "policy.yaml"
     rules.write_text("{}\n")
     made = Enforcer(conf)
