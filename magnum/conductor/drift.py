@@ -27,6 +27,13 @@ _GONE = (
     "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
     "delete removes it."
 )
+_LOST: Mapping[str, Any] = {
+    "status": BayStatus.CREATE_FAILED,
+    "status_reason": _GONE,
+    "api_address": None,  # others may have these by now
+    "master_addresses": [],
+    "node_addresses": [],
+}
 _CHECK = "CHECK"
 """Heat has looked whether the resources are there, and changed none."""
 _FAILURES = {
@@ -76,8 +83,7 @@ class DriftWatch:
             return
         stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
         if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
-            values = {"status": BayStatus.CREATE_FAILED, "status_reason": _GONE}
-            self._write(bay, values, Event(_GONE, "error"), without_nodes=True)
+            self._write(bay, _LOST, Event(_GONE, "error"), without_nodes=True)
         elif (stack.action, stack.status) == ("DELETE", "FAILED"):
             self._tell_failure(bay, stack)
 

@@ -3,6 +3,9 @@
 Each conductor looks at the bays whose turn it is; a turn is taken by a compare-and-swap, so that a bay is looked at by
 one conductor at a time, however many there are. What is found is written with its time: readers take what is too old
 for unknown, so that a conductor that died leaves no healthy bay behind. Node rows follow what the bay lists.
+
+Bays that did not answer are waited for by others than those who look at the rest: however many they are, what is known
+of bays that answer does not grow old because of them.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -40,11 +43,13 @@ class HealthWatch:
     """Looks at bays in turn.
 
     :param interval: seconds between two looks at the same bay
+    :param silent: whether at those that did not answer last time, or at the others
     """
 
-    def __init__(self, tools: Tools, interval: int) -> None:
+    def __init__(self, tools: Tools, interval: int, *, silent: bool = False) -> None:
         self._tools = tools
         self._interval = timedelta(seconds=interval)
+        self._silent = silent
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="health")
 
     def look(self) -> None:
@@ -52,13 +57,9 @@ class HealthWatch:
         while bays := self._whose_turn():
             list(self._pool.map(self._look_at, bays))
 
-    def stop(self) -> None:
-        """Begin with no further bay."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     def _whose_turn(self) -> list[models.Bay]:
         with self._tools.database.writer() as session:
-            return bay_health.take_turns(session, states.USABLE, self._interval, _AT_ONCE)
+            return bay_health.take_turns(session, states.USABLE, self._interval, _AT_ONCE, silent=self._silent)
 
     def _look_at(self, bay: models.Bay) -> None:
         try:

@@ -33,7 +33,10 @@ def watches(tools: Tools, owner: str) -> list[Periodic]:
     wanted = []
     health_interval, drift_interval = tools.conf.kubernetes.health_interval, tools.conf.conductor.drift_interval
     if health_interval:
-        wanted.append(Periodic("health", min(health_interval, _HEALTH_TICK), HealthWatch(tools, health_interval).look))
+        tick = min(health_interval, _HEALTH_TICK)
+        wanted.append(Periodic("health", tick, HealthWatch(tools, health_interval).look))
+        silent = HealthWatch(tools, health_interval, silent=True)
+        wanted.append(Periodic("health of silent bays", tick, silent.look))
     if drift_interval:
         look = DriftWatch(tools).look
         wanted.append(Periodic(_DRIFT, drift_interval, _for_all(tools, owner, _DRIFT, drift_interval, look)))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from magnum.common import clock, states
@@ -16,11 +16,18 @@ _LONGEST_REASON = 500
 _MOST_TOLD = 5
 
 
-def take_turns(session: Session, statuses: Collection[BayStatus], interval: timedelta, most: int) -> list[models.Bay]:
-    """Bays in one of these states whose turn it is, for this caller alone; their next turn is an interval later."""
+def take_turns(
+    session: Session, statuses: Collection[BayStatus], interval: timedelta, most: int, *, silent: bool = False
+) -> list[models.Bay]:
+    """Bays in one of these states whose turn it is, for this caller alone; their next turn is an interval later.
+
+    :param silent: whether those that did not answer last time are wanted, or the others
+    """
     now = clock.now()
     due = or_(models.Bay.health_due_at.is_(None), models.Bay.health_due_at <= now)
-    query = select(models.Bay).where(models.Bay.status.in_(statuses), due).order_by(models.Bay.health_due_at)
+    is_silent = func.coalesce(models.Bay.health_status, "") == Health.UNKNOWN
+    lane = is_silent if silent else not_(is_silent)
+    query = select(models.Bay).where(models.Bay.status.in_(statuses), due, lane).order_by(models.Bay.health_due_at)
     return [bay for bay in session.scalars(query.limit(most)) if _take(session, bay, {"health_due_at": now + interval})]
 
 

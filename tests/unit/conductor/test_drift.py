@@ -45,6 +45,7 @@ def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Rea
     assert "somebody deleted it" in (bay.status_reason or "")
     assert sum("somebody deleted it" in text for text in texts(world, uuid)) == 1
     assert not world.nodes(uuid), "its nodes are gone, too"
+    assert (bay.api_address, bay.node_addresses) == (None, [])
     world.ask(uuid, Verb.RETRY)
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
@@ -158,7 +159,7 @@ def test_one_conductor_looks_for_all(world: World) -> None:
     minute = timedelta(minutes=1)
     assert duties.take(world.database, "drift", "one", minute)
     assert not duties.take(world.database, "drift", "two", minute)
-    assert len(watches(world.tools, "one")) == 4
+    assert len(watches(world.tools, "one")) == 5
 
 
 def test_what_nothing_ends_by_itself_is_told_now_and_then(world: World, cloud: FakeCloud) -> None:

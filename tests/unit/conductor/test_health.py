@@ -15,7 +15,8 @@ INTERVAL = 30
 
 
 def look(world: World) -> None:
-    HealthWatch(world.tools, INTERVAL).look()
+    for silent in (False, True):
+        HealthWatch(world.tools, INTERVAL, silent=silent).look()
 
 
 def told(world: World, uuid: str) -> list[tuple[str, str]]:
@@ -97,6 +98,21 @@ def test_nothing_is_told_of_a_bay_that_is_deleted_meanwhile(world: World, ready_
     with world.database.writer() as session:
         bay_health.write(session, seen, Health.UNKNOWN, {"api": "The bay's API does not answer."})
     assert told(world, uuid) == []
+
+
+def test_those_that_do_not_answer_hold_up_no_other(world: World, ready_bay: Ready) -> None:
+    silent, other = ready_bay(name="silent"), ready_bay(name="other")
+    world.running(silent).answers = False
+    look(world)
+    world.time.passes(INTERVAL)
+    world.running(silent).answers = True
+    before = world.bay(other).health_checked_at
+    HealthWatch(world.tools, INTERVAL).look()
+    assert world.bay(silent).health_status == Health.UNKNOWN
+    assert world.bay(other).health_checked_at != before
+    HealthWatch(world.tools, INTERVAL, silent=True).look()
+    assert world.bay(silent).health_status == Health.HEALTHY
+    assert len(told(world, other)) == 1
 
 
 def test_each_has_its_turn_and_only_one_takes_it(world: World, ready_bay: Ready) -> None:
