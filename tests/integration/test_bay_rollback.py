@@ -32,17 +32,16 @@ def update(cloud: Cloud, node_count: int) -> None:
 
 def kill_new_server(cloud: Cloud, bay: dict[str, Any], known: set[str]) -> None:
     """Kill the next server of the bay that comes up, while it is still being built."""
-    new: list[str] = []
 
-    def is_there() -> bool:
+    def is_killed() -> bool:
         try:
-            new[:] = [id_ for name, id_ in cloud.servers(bay).items() if name not in known]
-        except CommandFailed:  # another has just gone
+            new = [id_ for name, id_ in cloud.servers(bay).items() if name not in known]
+            cloud.docker("kill", new[0])
+        except (CommandFailed, IndexError):  # another has just gone, or it does not run yet
             return False
-        return bool(new)
+        return True
 
-    eventually(is_there, "there is a new server", 60)
-    cloud.docker("kill", new[0])
+    eventually(is_killed, "a new server is killed", 60)
 
 
 def ended(cloud: Cloud) -> dict[str, Any]:
