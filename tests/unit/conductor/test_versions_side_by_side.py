@@ -113,6 +113,11 @@ def test_an_operation_that_an_older_conductor_began_can_go_on(verb: str, step: s
     assert PLANS[Verb(verb)].knows(step)
 
 
+def test_every_step_is_on_record() -> None:
+    present = {str(verb): {step.name for step in plan.steps} for verb, plan in PLANS.items()}
+    assert {verb: names - set(STEPS[verb]) for verb, names in present.items()} == {verb: set() for verb in present}
+
+
 def _set(world: World, bay_uuid: str, **values: Any) -> None:
     row: dict[Any, Any] = dict(values)
     with world.database.writer() as session:
