@@ -43,9 +43,11 @@ class OfResource(Verb):
         """What narrows a request to the bay that is meant.
 
         :param word: the bay, where it was named by a word
-        :raises UsageError: word and option name different ones
+        :raises UsageError: word and option name different ones, or one without a name
         """
-        bays = {bay for bay in (getattr(args, "bay", None), getattr(args, "bay_word", None), word) if bay}
+        bays = {bay for bay in (getattr(args, "bay", None), getattr(args, "bay_word", None), word) if bay is not None}
+        if "" in bays:
+            raise UsageError("'' is no name or uuid of a bay.")
         if len(bays) > 1:
             raise UsageError(f"The bay is named twice: {' and '.join(sorted(bays))}.")
         return {"bay_ident": bays.pop()} if bays else NO_PARAMS

@@ -155,3 +155,15 @@ def test_debug_shows_requests_but_no_secret(magnum: Run, cloud: StubCloud) -> No
     assert "http://magnum.test:9511/v1/bays" in ran.err
     assert "the-token" not in ran.err
     assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("pod-delete", "p", "--bay", ""), ("pod-show", "p", ""), ("rc-list", ""), ("container-list", "--bay", "")],
+)
+def test_a_bay_without_a_name_is_not_any_bay(magnum: Run, cloud: StubCloud, words: tuple[str, ...]) -> None:
+    """As of a script whose variable is empty."""
+    ran = magnum(*words)
+    assert ran.code == 2
+    assert ran.err == "ERROR: '' is no name or uuid of a bay.\n"
+    assert not cloud.seen
