@@ -16,13 +16,13 @@ _MOST_BYTES = 524288
 def decode(text: str) -> Any:
     """The value of an attribute: JSON where it is that, else the text it is.
 
-    A number with a point stays a text: it is a version, not a number.
+    A number with a point stays a text: it is a version, not a number. So do lists and objects, as a patch carries none.
     """
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    return text if isinstance(value, float) else value
+    return text if isinstance(value, float | list | dict) else value
 
 
 def labels(typed: Sequence[str]) -> dict[str, str]:

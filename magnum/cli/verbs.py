@@ -180,8 +180,8 @@ class Create(OfResource, ShowVerb):
 class Update(OfResource, ShowVerb):
     """Change one: add, replace or remove fields.
 
-    A value is read as JSON where it is a whole number, true, false, null, a list, an object or a quoted text, else as
-    the text it is: node_count=3 is a number, labels/kube_tag=v1.30.0 and name=web are texts.
+    A value is read as JSON where it is a whole number, true, false, null or a quoted text, else as the text it is:
+    node_count=3 is a number, labels/kube_tag=v1.30.0 and name=web are texts.
     """
 
     verb = "update"

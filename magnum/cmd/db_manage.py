@@ -12,11 +12,15 @@ from magnum.db.session import Database
 
 def _upgrade(options: argparse.Namespace, database: Database) -> None:
     schema.upgrade(database, options.revision)
-    print(f"The database is at {schema.current(database)}.")
+    print(f"The database {_address(database)} is at {schema.current(database)}.")
 
 
 def _version(_options: argparse.Namespace, database: Database) -> None:
-    print(f"database: {schema.current(database) or 'empty'}\ncode:     {schema.newest()}")
+    print(f"database: {schema.current(database) or 'empty'} ({_address(database)})\ncode:     {schema.newest()}")
+
+
+def _address(database: Database) -> str:
+    return database.engine.url.render_as_string(hide_password=True)
 
 
 def _stamp(options: argparse.Namespace, database: Database) -> None:

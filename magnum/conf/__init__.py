@@ -38,8 +38,11 @@ log.register_options(CONF)
 
 
 def load(arguments: Sequence[str] | None = None, files: Sequence[str] | None = None) -> cfg.ConfigOpts:
-    """Read the configuration; ``--config-file`` may be among the arguments."""
-    CONF(list(arguments or []), project="magnum", default_config_files=list(files) if files is not None else None)
+    """Read the configuration; ``--config-file`` may be among the arguments. What cannot be read ends the process."""
+    try:
+        CONF(list(arguments or []), project="magnum", default_config_files=list(files) if files is not None else None)
+    except cfg.Error as error:
+        raise SystemExit(f"The configuration cannot be read: {error}") from error
     return CONF
 
 

@@ -150,7 +150,8 @@ def _complete(
     if operation is Verb.CREATE:
         return {**arguments, "again": True}
     if operation is Verb.DELETE:
-        return {**arguments, "again": bay.status == states.BayStatus.DELETE_FAILED}
+        again = bay.status == states.BayStatus.DELETE_FAILED
+        return {**arguments, "again": again, "cleaned": _was_cleaned(session, bay)}
     last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
     whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had
     if verb is Verb.RETRY:
@@ -158,6 +159,17 @@ def _complete(
     if verb is Verb.ROLLBACK:
         return {"node_count": whole, "node_count_before": whole}
     return {**arguments, "node_count_before": whole}
+
+
+def _was_cleaned(session: Session, bay: models.Bay) -> bool:
+    """Whether a deletion under way has taken its first step, after which nobody asks the bay's API any more."""
+    under_way = (
+        models.Operation.bay_uuid == bay.uuid,
+        models.Operation.verb == Verb.DELETE,
+        models.Operation.state.in_(states.OPEN),
+        models.Operation.step.is_not(None),
+    )
+    return session.scalar(select(models.Operation.id).where(*under_way).limit(1)) is not None
 
 
 def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:
@@ -507,8 +519,9 @@ def _not_allowed(bay: models.Bay, verb: Verb) -> str:
     status = states.BayStatus(bay.status)
     if status in states.ENDS:
         return f"Bay {bay.uuid} already has an operation in progress (status {status}). Wait for its end."
-    possible = " and ".join(states.verbs_in(status))
-    return f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{status}", but {possible}.'
+    possible = ", ".join(states.verbs_in(status))
+    problem = f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{status}"'
+    return f"{problem}; possible are: {possible}."
 
 
 def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEvent:

@@ -204,7 +204,17 @@ def test_a_manifest_of_an_update_is_a_file(magnum: Run, cloud: StubCloud, tmp_pa
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("3", 3), ("true", True), ("null", None), ('"3"', "3"), ("1.30", "1.30"), ("NaN", "NaN"), ("v1", "v1"), ("", "")],
+    [
+        ("3", 3),
+        ("true", True),
+        ("null", None),
+        ('"3"', "3"),
+        ("1.30", "1.30"),
+        ("NaN", "NaN"),
+        ("v1", "v1"),
+        ("", ""),
+        ('{"a": 1}', '{"a": 1}'),
+    ],
 )
 def test_values_are_decoded_where_the_api_has_such_a_type(text: str, value: Any) -> None:
     assert decode(text) == value

@@ -60,3 +60,16 @@ def test_another_conductor_goes_on(
     run_until_killed(world)
     world.work(owner="two")
     assert nothing_is_left(world, cloud)
+
+
+def test_a_deletion_that_takes_over_asks_the_bay_no_more(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=5)
+    world.running(uuid).answers = False
+    world.ask(uuid, Verb.DELETE)
+    cloud.heat.at_once = True
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert not any("may be left" in event.text for event in world.events(uuid))

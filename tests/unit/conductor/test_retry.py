@@ -132,5 +132,5 @@ def test_a_failed_deletion_is_done_again(world: World, cloud: FakeCloud, ready_b
 def test_what_has_not_failed_is_not_done_again(world: World, ready_bay: Ready) -> None:
     uuid = ready_bay()
     for verb in (Verb.RETRY, Verb.ROLLBACK):
-        with pytest.raises(Conflict, match='not possible when its status is "CREATE_COMPLETE", but update and delete'):
+        with pytest.raises(Conflict, match='status is "CREATE_COMPLETE"; possible are: update, delete'):
             world.ask(uuid, verb)
