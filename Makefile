@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 # STRICT=1: tests that this machine cannot run are a failure, not a remark.
 STRICT ?=
 # The second cloud that the integration and compat tests bring up, beside any that is there.
-TEST_CLOUD := --name test --port-offset 20000
+TEST_CLOUD := --name test --port-offset 6000
 
 .PHONY: help demo test lint ruff types layers yaml shell unit functional described fuzz document integration compat chaos up down reset status clean root system
 

@@ -16,7 +16,7 @@ from keystoneauth1 import identity, session
 
 COMMANDS = Path(sys.executable).parent
 NAME = "test"
-PORT_OFFSET = 20000
+PORT_OFFSET = 6000  # below the ports that the kernel gives to clients
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "kubernetes"
 
 
