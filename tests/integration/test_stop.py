@@ -98,8 +98,9 @@ def test_another_conductor_goes_on_at_once(tmp_path: Path, silence: int, bus: st
         assert stop(first) < BOUND
         assert first.returncode == 0, log_of(one).read_text()
         assert sorted(owners(database)) == ["two"] * WORKERS  # of the one that was killed, until their leases end
-        with running("magnum-conductor", configure_again(two, "three")):
-            eventually(lambda: sorted(owners(database)) == ["three"] * WORKERS + ["two"] * WORKERS, two, 10)
+        three = configure_again(two, "three")
+        with running("magnum-conductor", three):
+            eventually(lambda: sorted(owners(database)) == ["three"] * WORKERS + ["two"] * WORKERS, three)
     database.dispose()
 
 
