@@ -18,7 +18,7 @@ What is measured:
             end; how often Heat is asked then
     quota   requests for a bay, all at once and to two APIs, in a project that has places for some of them
     hang    answers to other tenants who list their pods, with and without a tenant whose bay never answers
-    memory  of a conductor that works through operations, each of another bay
+    memory  of a conductor that works through operations, each of another bay, which then goes
 
 Each figure stands beside its bound; it exits with 1 where one is missed, and with 2 where nothing could be measured.
 """
@@ -38,7 +38,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from load import BadAnswer, Result
-from many_bays import NEVER, Place, Waiting, count_done, ended_at, place, put, put_rows, put_stacks
+from many_bays import NEVER, Place, Waiting, clear_ended, count_done, ended_at, place, put, put_rows, put_stacks
 from many_tenants import hang, quota
 from stage import NotStarted
 
@@ -165,6 +165,7 @@ def memory(options: argparse.Namespace) -> Iterator[Figure]:
                 fed = min(len(bays), fed + FED_AT_ONCE)
             time.sleep(0.5)
             done = count_done(database)
+            clear_ended(database)
             sizes[done] = _resident_mib(conductor)
         database.dispose()
         took = time.monotonic() - begun

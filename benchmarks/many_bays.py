@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from fake_bay import FakeBay
 from fake_keystone import SERVICE, FakeKeystone
 from oslo_config import cfg
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from stage import HOST, NotStarted
 
 from magnum import conf
@@ -193,6 +193,15 @@ def put_running(on: Place, bays: Sequence[Waiting], api_address: str) -> None:
             insert(models.Certificate), [{**pair, "bay_uuid": bay.uuid} for bay in bays for pair in on.certificates]
         )
     database.dispose()
+
+
+def clear_ended(database: Database) -> None:
+    """Remove the rows of bays that are complete, as if they had been deleted."""
+    with database.writer() as session:
+        complete = select(models.Bay.uuid).where(models.Bay.status == BayStatus.CREATE_COMPLETE)
+        for model in (models.Node, models.Certificate):
+            session.execute(delete(model).where(model.bay_uuid.in_(complete)))
+        session.execute(delete(models.Bay).where(models.Bay.status == BayStatus.CREATE_COMPLETE))
 
 
 def count_done(database: Database) -> int:
