@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_NAME = "demo"
+LARGEST_OFFSET = 39000
+"""Further up there would be no port for the last service."""
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the folder that holds the installed package)."""
 

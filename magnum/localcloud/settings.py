@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 
 from magnum.localcloud.files import read_json, write_atomically
-from magnum.localcloud.paths import CloudPaths
+from magnum.localcloud.paths import LARGEST_OFFSET, CloudPaths
 
 BUSES = ("memory", "rabbit")
 DATABASES = ("sqlite", "postgresql", "mariadb")
@@ -49,7 +49,11 @@ def settle(paths: CloudPaths, wish: Wish) -> Settings:
     """The options to bring the cloud up with: those given, else those it has, else the defaults."""
     existing = stored(paths)
     given = {name: value for name, value in asdict(wish).items() if value is not None}
+    if wish.bus == "memory":
+        given = {"conductors": 1, "api_workers": 1, **given}
     wanted = replace(existing or Settings(), **given)
+    if not 0 <= wanted.port_offset <= LARGEST_OFFSET:
+        raise SettingsError(f"--port-offset {wanted.port_offset} is none: it is from 0 to {LARGEST_OFFSET}.")
     if existing is not None:
         _refuse_what_cannot_change(paths, existing, wanted)
     if wanted.bus == "memory" and (wanted.conductors, wanted.api_workers) != (1, 1):

@@ -51,6 +51,17 @@ def test_several_processes_need_a_bus(paths: CloudPaths) -> None:
         settings.settle(paths, Wish(conductors=3))
 
 
+def test_going_back_to_one_process_needs_no_other_word(paths: CloudPaths) -> None:
+    settings.store(paths, Settings(bus="rabbit", conductors=3, api_workers=2))
+    assert settings.settle(paths, Wish(bus="memory")) == Settings(bus="memory")
+
+
+@pytest.mark.parametrize("offset", [-1, 40000])
+def test_an_offset_that_leaves_no_ports(paths: CloudPaths, offset: int) -> None:
+    with pytest.raises(SettingsError, match="from 0 to 39000"):
+        settings.settle(paths, Wish(offset))
+
+
 def test_a_cloud_of_before_has_the_defaults_for_what_is_new(paths: CloudPaths) -> None:
     paths.root.mkdir(parents=True)
     paths.settings.write_text('{"port_offset": 20000, "bus": "rabbit"}')
