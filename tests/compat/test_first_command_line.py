@@ -73,6 +73,8 @@ def test_pods(magnum: CommandLine, cloud: Cloud, bay: str, manifests: Manifests)
     changed = magnum("pod-update", name, "replace", f"manifest={manifest}").properties
     assert changed["labels"] == "{u'tier': u'back'}"
     assert cloud.shown(f"/pods/{made['uuid']}")["labels"] == {"tier": "back"}
+    # A pod that is deleted while its node still starts it may stay for minutes.
+    eventually(lambda: cloud.shown(f"/pods/{made['uuid']}")["status"] == "Running", "the pod runs", seconds=60)
     assert magnum("pod-delete", name).text == ""
     eventually(lambda: cloud.shown(f"/pods/{made['uuid']}") is None, "the pod is gone", seconds=60)
 

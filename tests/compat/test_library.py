@@ -115,6 +115,8 @@ def test_pods(call: Library, cloud: Cloud, bay: str, manifests: Manifests) -> No
     _name, manifest = written(manifests.pod(tier="back"))
     assert call("pods", "update", name, bay, replace(manifest=manifest))["labels"] == {"tier": "back"}
     assert cloud.shown(f"/pods/{made['uuid']}")["labels"] == {"tier": "back"}
+    # A pod that is deleted while its node still starts it may stay for minutes.
+    eventually(lambda: cloud.shown(f"/pods/{made['uuid']}")["status"] == "Running", "the pod runs", seconds=60)
     assert call("pods", "delete", made["uuid"], made["bay_uuid"]) is None
     eventually(lambda: cloud.shown(f"/pods/{made['uuid']}") is None, "the pod is gone", seconds=60)
 
