@@ -29,7 +29,7 @@ from fake_bay import FakeBay
 from fake_keystone import SERVICE, FakeKeystone
 from oslo_config import cfg
 from sqlalchemy import delete, func, insert, select
-from stage import HOST, NotStarted
+from stage import HOST, NotStarted, end, free_port
 
 from magnum import conf
 from magnum.certificates.authority import Authority, Kind
@@ -218,23 +218,6 @@ def ended_at(database: Database) -> dict[str, float]:
     )
     with database.reader() as session:
         return {uuid: when.timestamp() for uuid, when in session.execute(query)}
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process."""
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(_STOP_SECONDS)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def wait_for(port: int, log: Path) -> None:

@@ -11,8 +11,8 @@ from itertools import cycle
 
 from fake_bay import SilentBay
 from load import Result, drive
-from many_bays import Place, Waiting, free_port, put_running, wait_for
-from stage import HOST
+from many_bays import Place, Waiting, put_running, wait_for
+from stage import HOST, free_port
 
 from magnum.common.idents import new_uuid
 from magnum.db import models

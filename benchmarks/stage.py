@@ -62,10 +62,10 @@ def stage(rows: dict[str, int], workers: int, threads: int) -> Iterator[Stage]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="magnum-benchmark-")))
         keystone = stack.enter_context(FakeKeystone())
-        memcached = _free_port()
+        memcached = free_port()
         argv = ["memcached", "-u", getpass.getuser(), "-l", HOST, "-p", str(memcached), "-U", "0"]
         _start(stack, argv, folder / "memcached.log", memcached)
-        ports = {MAGNUM: _free_port(), BARE: _free_port()}
+        ports = {MAGNUM: free_port(), BARE: free_port()}
         settings = {"workers": str(workers), "threads": str(threads)}
         key = Fernet.generate_key().decode()
         for name, port in ports.items():
@@ -169,7 +169,7 @@ def _start(stack: ExitStack, argv: list[str], log: Path, port: int) -> None:
     bound = ["setpriv", "--pdeathsig", "TERM", "--", *argv]
     with log.open("wb") as stream:
         process = subprocess.Popen(bound, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
-    stack.callback(_end, process)
+    stack.callback(end, process)
     deadline = time.monotonic() + _START_SECONDS
     while not _accepts(port):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -177,7 +177,8 @@ def _start(stack: ExitStack, argv: list[str], log: Path, port: int) -> None:
         time.sleep(0.1)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
@@ -186,7 +187,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on."""
     with socket.create_server((HOST, 0)) as free:
         return int(free.getsockname()[1])
 

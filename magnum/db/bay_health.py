@@ -1,7 +1,7 @@
 """How bays are: whose turn it is to be looked at, and what was found."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, not_, or_, select, update
@@ -28,18 +28,17 @@ def take_turns(
     is_silent = func.coalesce(models.Bay.health_status, "") == Health.UNKNOWN
     lane = is_silent if silent else not_(is_silent)
     query = select(models.Bay).where(models.Bay.status.in_(statuses), due, lane).order_by(models.Bay.health_due_at)
-    return [bay for bay in session.scalars(query.limit(most)) if _take(session, bay, {"health_due_at": now + interval})]
+    return [bay for bay in session.scalars(query.limit(most)) if _take(session, bay, now + interval)]
 
 
-def _take(session: Session, bay: models.Bay, values: Mapping[str, Any]) -> bool:
-    same = models.Bay.health_due_at.is_(None) if bay.health_due_at is None else None
-    statement = update(models.Bay).where(
-        models.Bay.uuid == bay.uuid, same if same is not None else models.Bay.health_due_at == bay.health_due_at
+def _take(session: Session, bay: models.Bay, due_at: datetime) -> bool:
+    statement = (
+        update(models.Bay)
+        .where(models.Bay.uuid == bay.uuid, models.Bay.health_due_at == bay.health_due_at)
+        .values(health_due_at=due_at, updated_at=models.Bay.updated_at)
+        .execution_options(synchronize_session=False)
     )
-    result = session.execute(
-        statement.values(**values, updated_at=models.Bay.updated_at).execution_options(synchronize_session=False)
-    )
-    return cast(CursorResult[Any], result).rowcount > 0
+    return cast(CursorResult[Any], session.execute(statement)).rowcount > 0
 
 
 def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str]) -> None:

@@ -30,6 +30,17 @@ from tests.functional.described import check_described
 
 MODELS: dict[str, Any] = {"pod": models.Pod, "service": models.Service, "rc": models.ReplicationController}
 
+TABLES: dict[str, Any] = {
+    "baymodels": models.BayModel,
+    "bays": models.Bay,
+    "nodes": models.Node,
+    "pods": models.Pod,
+    "services": models.Service,
+    "rcs": models.ReplicationController,
+    "containers": models.Container,
+}
+"""Where the objects of each collection are stored."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=DATABASES, default="sqlite", help="what the application stores its rows in")

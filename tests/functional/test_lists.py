@@ -5,23 +5,12 @@ from typing import Any
 import pytest
 
 from magnum.api.routes import all_routes
-from magnum.db import models
 from magnum.db.session import Database
-from tests.functional.conftest import BAYMODEL, Client, sentences
+from tests.functional.conftest import BAYMODEL, TABLES, Client, sentences
 
-COLLECTIONS = ("baymodels", "bays", "nodes", "pods", "services", "rcs", "containers")
-TABLES: dict[str, Any] = {
-    "baymodels": models.BayModel,
-    "bays": models.Bay,
-    "nodes": models.Node,
-    "pods": models.Pod,
-    "services": models.Service,
-    "rcs": models.ReplicationController,
-    "containers": models.Container,
-}
 BASE = "http://localhost"
 
-every_collection = pytest.mark.parametrize("plural", COLLECTIONS)
+every_collection = pytest.mark.parametrize("plural", TABLES)
 
 
 def fill(database: Database, bay: dict[str, Any], plural: str, count: int) -> None:

@@ -9,17 +9,8 @@ from keystoneauth1.session import Session
 
 from magnum.db import models
 from magnum.db.session import Database
-from tests.functional.conftest import Client, FakeConductor
+from tests.functional.conftest import TABLES, Client, FakeConductor
 
-TABLES: dict[str, Any] = {
-    "baymodels": models.BayModel,
-    "bays": models.Bay,
-    "nodes": models.Node,
-    "pods": models.Pod,
-    "services": models.Service,
-    "rcs": models.ReplicationController,
-    "containers": models.Container,
-}
 OURS = ("baymodels", "bays")
 MARKER = "00000000-0000-4000-8000-000000000003"
 LAST = "00000000-0000-4000-8000-000000000019"

@@ -38,6 +38,7 @@ from magnum.db.resources import Page
 _MOST_NODES = 10000
 _MOST_MASTERS = 100
 _LONGEST_MINUTES = 525600
+_WAYS_ON = (Verb.RETRY, Verb.ROLLBACK)
 _FRESH_INTERVALS = 3
 _LOOK_SECONDS = 30
 _SNAPSHOT = ("project_id", "user_id", *(name for name in fields_of(BayModelFields) if name not in fields_of(Dated)))
@@ -190,18 +191,20 @@ class Bays(ResourceController[models.Bay]):
         return self._act(call, Verb.ROLLBACK)
 
     def _act(self, call: Call, verb: Verb) -> Answer:
-        """What was asked for is allowed to whom what it starts is."""
         row = self._allowed(call, "get")
-        start = states.STARTS.get((BayStatus(row.status), verb))
-        call.allow(f"bay:{start.operation if start else Verb.UPDATE}", self.target(row))
         return Answer({"uuid": self._ask(call, row, verb).uuid}, 202)
 
     def _ask(
         self, call: Call, row: models.Bay, verb: Verb, arguments: Mapping[str, Any] = MappingProxyType({})
     ) -> models.Bay:
+        """Have it accepted, if whoever asks may have done what it starts with the bay as it is now."""
         with call.services.database.writer() as session:
             current = resources.find(session, call.context, models.Bay, row.uuid)
-            operations.accept(session, call.context, current, verb, arguments, _time_for(call, current, verb))
+            start = states.STARTS.get((BayStatus(current.status), verb))
+            starts = start.operation if start else Verb.UPDATE
+            call.allow(f"bay:{starts if verb in _WAYS_ON else verb}", self.target(current))
+            timeout = _delete_limit(call) if starts is Verb.DELETE else _limit(current)
+            operations.accept(session, call.context, current, verb, arguments, timeout)
             session.refresh(current)
         call.services.conductor.operation_queued(call.context, row.uuid)
         return current
@@ -270,11 +273,8 @@ def _made_of(call: Call, ident: str, problems: list[str]) -> dict[str, Any]:
     return {"baymodel_id": row.uuid, "baymodel": baymodel, "ssh_authorized_keys": said.public_keys}
 
 
-def _time_for(call: Call, bay: models.Bay, verb: Verb) -> timedelta | None:
-    start = states.STARTS.get((BayStatus(bay.status), verb))
-    if start is not None and start.operation is Verb.DELETE:
-        return timedelta(minutes=call.services.conf.bay.delete_timeout)
-    return _limit(bay)
+def _delete_limit(call: Call) -> timedelta:
+    return timedelta(minutes=call.services.conf.bay.delete_timeout)
 
 
 def _limit(bay: models.Bay) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -25,10 +26,22 @@ from magnum.db.session import Database
 from tests.fakes.cloud import FakeBay, FakeCloud, FakeStack
 from tests.fakes.driver import BAYMODEL, FakeDriver
 
+PATIENCE = 20.0
+"""Seconds after which what other threads do has happened or never will."""
 LEASE = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
 Ready = Callable[..., str]
 """Makes a bay that is complete; what `ready_bay` gives."""
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    """Whether something happens within the patience of tests."""
+    end = monotonic() + PATIENCE
+    while monotonic() < end:
+        if happened():
+            return True
+        sleep(0.02)
+    return False
 
 
 class Time:

@@ -17,18 +17,7 @@ from magnum.conductor.tools import Tools
 from magnum.db import models
 from magnum.db.session import Database
 from tests.fakes.cloud import FakeCloud
-from tests.unit.conductor.conftest import World
-
-PATIENCE = 20.0
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    end = real_time.monotonic() + PATIENCE
-    while real_time.monotonic() < end:
-        if happened():
-            return True
-        real_time.sleep(0.02)
-    return False
+from tests.unit.conductor.conftest import World, eventually
 
 
 @pytest.fixture

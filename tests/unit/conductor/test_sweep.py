@@ -1,8 +1,7 @@
 """Whom a sweep serves first, and what cannot hold it up."""
 
 import threading
-import time as real_time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,18 +10,7 @@ from oslo_config import cfg
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.sweep import Sweep
 from tests.fakes.cloud import FakeCloud
-from tests.unit.conductor.conftest import Ready, World
-
-PATIENCE = 20.0
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    end = real_time.monotonic() + PATIENCE
-    while real_time.monotonic() < end:
-        if happened():
-            return True
-        real_time.sleep(0.02)
-    return False
+from tests.unit.conductor.conftest import PATIENCE, Ready, World, eventually
 
 
 @pytest.fixture
