@@ -157,6 +157,8 @@ class Authority:
     def _sign(self, session: Session, bay_uuid: str, wanted: requests.Wanted, term: timedelta) -> str:
         pair = self._pair(session, bay_uuid, Kind.CA)
         issuer = x509.load_pem_x509_certificate(pair.certificate.encode())
+        if issuer.not_valid_after_utc <= clock.now():
+            raise Conflict(f"The authority of bay {bay_uuid} ended on {issuer.not_valid_after_utc.date()}.")
         key: Any = serialization.load_pem_private_key(self._box.decrypt(pair.private_key).encode(), password=None)
         builder = _builder(wanted.subject, issuer.subject, wanted.public_key, term, issuer.not_valid_after_utc)
         for extension in _with_defaults(wanted, key.public_key()):

@@ -4,9 +4,10 @@ It stands on the generic layer of the official client and passes objects as plai
 would be in the way: they know the fields of one Kubernetes version only and drop or refuse the others, and what they
 refuse is told in their words instead of the bay's.
 
-The API server is the tenant's: it may be slow, huge or hostile. A call ends at its deadline whatever arrives; an answer
-has a size; redirects are not followed, as they could point into the operator's network; nothing of an answer is trusted
-to have its proper type (see `magnum.coe.workloads`).
+The API server is the tenant's: it may be slow, huge or hostile. A call ends at its deadline whatever arrives, and a
+visit, however many calls it makes, at its own, so that thousands of objects hold nobody for hours; an answer has a
+size; redirects are not followed, as they could point into the operator's network; nothing of an answer is trusted to
+have its proper type (see `magnum.coe.workloads`).
 
 The client's private key is never written to a disk: the TLS library wants a file, and gets one that exists in memory.
 """
@@ -27,10 +28,13 @@ from kubernetes.client.exceptions import ApiException
 
 from magnum.coe.sockets import BoundedContext, Deadline
 from magnum.common.exception import BayUnreachable, RemoteRefusal
+from magnum.common.text import printable
 
 MAX_ANSWER = 16 * 1024 * 1024
 PAGE = 250
 MAX_PAGES = 40
+_LONGEST_VISIT = 6
+"""All calls of one visit together may take so many times as long as a single one."""
 _MAX_MESSAGE = 1000
 _READ_PAUSES = (0.2, 0.5)
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
@@ -56,6 +60,7 @@ class KubernetesApi:
             raise BayUnreachable("The bay has no address of its API yet.")
         self._address = access.api_address
         self._timeout = timeout
+        self._visit = Deadline(_LONGEST_VISIT * timeout)
         self._context = _tls(access)
         configuration = client.Configuration(host=access.api_address.rstrip("/"))
         configuration.proxy = None
@@ -69,8 +74,8 @@ class KubernetesApi:
         self._client.close()
 
     def deadline(self) -> Deadline:
-        """When an operation that starts now, of one call or several, has to be over."""
-        return Deadline(self._timeout)
+        """When an operation that starts now, of one call or several, has to be over; with the visit at the latest."""
+        return Deadline(self._timeout, self._visit)
 
     def get(
         self,
@@ -131,6 +136,8 @@ class KubernetesApi:
         message = _message(answer)
         if status == 401:
             raise self._unreachable("does not accept Magnum's certificate")
+        if status == 429 and method == "GET":
+            raise self._unreachable("is too busy to answer")
         if 400 <= status < 500:
             raise RemoteRefusal(status, message or f"Kubernetes refused the request with code {status}.")
         raise self._unreachable(f"answered with code {status}{': ' + message if message else ''}")
@@ -210,7 +217,7 @@ def _message(answer: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     # Some messages go on with a dump of the object, after a line of their own.
-    return message.partition("\n")[0][:_MAX_MESSAGE] if isinstance(message, str) else ""
+    return printable(message.partition("\n")[0][:_MAX_MESSAGE]) if isinstance(message, str) else ""
 
 
 def _plainly(error: BaseException, deadline: Deadline) -> str:

@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from oslo_log import log
+
 from magnum.coe.kubernetes_api import KubernetesApi, Object, as_dict, as_list
 from magnum.coe.workloads import as_text
 from magnum.common.exception import RemoteRefusal
+
+LOG = log.getLogger(__name__)
 
 MOST = 100
 """As many are told of at most."""
@@ -82,7 +86,7 @@ def _owner_of(volume: Object) -> str:
 def _keep_pods_away(api: KubernetesApi) -> None:
     for node in api.members("/api/v1/nodes"):
         if not as_dict(node.get("spec")).get("unschedulable"):
-            with _gone_is_fine():
+            with _seen_by_the_next_pass():
                 merge = "application/merge-patch+json"
                 api.call("PATCH", "/api/v1/nodes/{name}", _names(node), body=_CLOSED, content_type=merge)
     for stateful_set in api.members("/apis/apps/v1/statefulsets"):
@@ -98,17 +102,17 @@ def _claims_of(pod: Object) -> set[str]:
 
 def _delete(api: KubernetesApi, path: str, found: Object) -> None:
     if not as_dict(found.get("metadata")).get("deletionTimestamp"):
-        with _gone_is_fine():
+        with _seen_by_the_next_pass():
             api.call("DELETE", path, _names(found), query={"propagationPolicy": "Background"})
 
 
 @contextmanager
-def _gone_is_fine() -> Iterator[None]:
+def _seen_by_the_next_pass() -> Iterator[None]:
+    """Within it a refusal is about one object, and keeps nobody from the others: what is still there is told."""
     try:
         yield
     except RemoteRefusal as refusal:
-        if refusal.code != 404:
-            raise
+        LOG.debug("A bay refused to remove something: %s", refusal.message)
 
 
 def _names(found: Object) -> dict[str, str]:

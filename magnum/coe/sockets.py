@@ -12,11 +12,13 @@ from typing import Any
 
 
 class Deadline:
-    """A point in time that is some seconds ahead."""
+    """A point in time that is some seconds ahead, but not behind that of another deadline."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, latest: "Deadline | None" = None) -> None:
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end: float = time.monotonic() + seconds
+        if latest is not None:
+            self._end = min(self._end, latest._end)
 
     def left(self) -> float:
         """Seconds left, more than none; `TimeoutError` at the end."""

@@ -12,7 +12,7 @@ from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import Access
 from magnum.coe.limits import CallLimits
 from magnum.common import clock
-from magnum.common.exception import BayUnreachable
+from magnum.common.exception import BayUnreachable, Conflict
 from magnum.common.recent import Recent
 from magnum.db import models
 from magnum.db.session import Database
@@ -36,7 +36,7 @@ class BayDoor:
     def open(self, bay: models.Bay) -> Iterator[KubernetesBay]:
         """The bay's API, while one of its few places is held.
 
-        :raises BayUnreachable: the bay has no address yet, or all its places are taken
+        :raises BayUnreachable: the bay has no address yet, all its places are taken, or its authority has ended
         """
         if not bay.api_address:
             raise BayUnreachable(f"Bay {bay.uuid} has no API address: its status is {bay.status}.")
@@ -56,8 +56,11 @@ class BayDoor:
             kept = self._credentials.get(bay_uuid)
         if kept is not None and kept.not_after - _RENEW_BEFORE > clock.now():
             return kept
-        with self._database.reader() as session:
-            made = self._authority.client_credentials(session, bay_uuid)
+        try:
+            with self._database.reader() as session:
+                made = self._authority.client_credentials(session, bay_uuid)
+        except Conflict as error:  # the authority is not there yet, or has ended
+            raise BayUnreachable(error.message) from error
         with self._lock:
             self._credentials.put(bay_uuid, made)
         return made

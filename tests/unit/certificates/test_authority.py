@@ -294,3 +294,12 @@ def test_magnums_own_credentials_are_an_administrators_for_a_day(authority: Auth
     certificate.verify_directly_issued_by(ca_of(authority, database))
     assert certificate.not_valid_after_utc - clock.now() <= timedelta(days=1)
     assert mine.key_pem not in repr(mine)
+
+
+def test_an_authority_that_has_ended_signs_nothing_and_says_so(
+    authority: Authority, database: Database, conf: cfg.ConfigOpts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = clock.now() + timedelta(days=conf.certificates.term_of_validity + 1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    with database.reader() as session, pytest.raises(Conflict, match=rf"authority of bay {BAY} ended on \d{{4}}-"):
+        authority.client_credentials(session, BAY)

@@ -1,5 +1,7 @@
 """Workloads of a bay: what is asked of its API, and what is made of the answers."""
 
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -332,3 +334,27 @@ def test_version(bay: KubernetesBay, server: FakeBay) -> None:
 def test_names_are_escaped_in_paths(bay: KubernetesBay, server: FakeBay) -> None:
     bay.delete("pod", "a/b?c")
     assert server.requests == [Request("DELETE", f"{PODS}/a%2Fb%3Fc", {"propagationPolicy": "Background"})]
+
+
+def test_a_visit_of_many_calls_has_an_end(server: FakeBay) -> None:
+    server.answers["GET /version"] = 200, {"gitVersion": "v1.20.2"}
+    with KubernetesBay(access(), timeout=0.02) as bay:
+        end = monotonic() + 6 * 0.02
+        while monotonic() < end:
+            with suppress(BayUnreachable):
+                bay.version()
+        with pytest.raises(BayUnreachable, match="did not answer"):
+            bay.version()
+
+
+def test_a_server_that_is_too_busy_to_answer_is_not_one_that_refuses(bay: KubernetesBay, server: FakeBay) -> None:
+    server.answers[f"GET {PODS}"] = refusal(429, "too many requests")
+    with pytest.raises(BayUnreachable, match="too busy"):
+        bay.list("pod")
+
+
+def test_words_that_nobody_could_store_or_show_are_left_out(bay: KubernetesBay, server: FakeBay) -> None:
+    server.answers[f"POST {PODS}"] = 403, b'{"message": "no \\ud800\\u0000\\u001b[31m"}'
+    with pytest.raises(RemoteRefusal) as refused:
+        bay.create("pod", pod())
+    assert refused.value.message == "no    [31m"

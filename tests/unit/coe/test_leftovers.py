@@ -3,7 +3,7 @@
 from typing import Any
 
 from magnum.coe.kubernetes import KubernetesBay
-from tests.unit.coe.fake_bay import FakeBay
+from tests.unit.coe.fake_bay import FakeBay, refusal
 
 SERVICES = "GET /api/v1/services"
 VOLUMES = "GET /api/v1/persistentvolumes"
@@ -87,3 +87,11 @@ def test_what_a_hostile_bay_lists_is_bounded(bay: KubernetesBay, server: FakeBay
     left = bay.remove_leftovers()
     assert len(left) == 100
     assert all(len(str(item)) < 600 for item in left)
+
+
+def test_one_that_is_refused_keeps_nobody_from_the_others(bay: KubernetesBay, server: FakeBay) -> None:
+    there_is(server, [service("guarded", "LoadBalancer"), service("web", "LoadBalancer")])
+    server.answers["DELETE /api/v1/namespaces/default/services/guarded"] = refusal(403, "a webhook says no")
+    server.answers["DELETE /api/v1/namespaces/default/services/web"] = DONE
+    assert [item.owner for item in bay.remove_leftovers()] == ["service default/guarded", "service default/web"]
+    assert server.lines(writes_only=True)[-1] == "DELETE /api/v1/namespaces/default/services/web"
