@@ -56,12 +56,14 @@ class Keystone:
                 client.roles.grant(self._id_of(client, "roles", role), user=user_id, project=project_id)
         return user_id
 
-    def has_user(self, user_id: str) -> bool:
-        """Whether a user is still there."""
+    def accepts(self, user: BayUser) -> bool:
+        """Whether a bay's user is still there and may act: it has its password, its project and a role there."""
         with translated(_SERVICE):
             try:
-                self._client().users.get(user_id)
-            except ka.NotFound:
+                session = self.bay_session(user)
+                session.invalidate()  # a token that is kept says nothing of what was done to the user since
+                session.get_token()
+            except ka.Unauthorized:
                 return False
         return True
 

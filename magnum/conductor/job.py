@@ -22,6 +22,8 @@ from magnum.db.operations import Claim, Event, Progress
 from magnum.drivers.base import BayDriver, BayOutputs, BaySpec, NodeAccess, Stack, find_driver
 
 _PROGRESS = "progress"  # key among the operation's arguments
+AS_SERVICE = "as_service"
+"""Remembered where Magnum acts in Heat by its own rights, not by those of the bay's user."""
 _LONGEST_STACK_NAME = 200
 _UUID_PART = 12
 _NO_LIMIT = timedelta(days=1)
@@ -140,7 +142,7 @@ class Job:
     @property
     def stacks(self) -> Stacks:
         """Heat as the bay's user, or as Magnum where the user cannot be had any more."""
-        if self.remembered("as_service"):
+        if self.remembered(AS_SERVICE):
             return self.tools.cloud.all_stacks()
         return self.tools.cloud.stacks(user_of(self.tools, self.bay))
 

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from oslo_db import exception as db_exc
 from oslo_log import log
 
 from magnum.clients.errors import Permanent, ServiceError, Transient
 from magnum.common import clock, metrics, states
+from magnum.common.context import service_context
 from magnum.common.exception import MagnumError, Unavailable
 from magnum.common.states import BayStatus, OperationState
 from magnum.conductor import faults
@@ -24,7 +25,7 @@ from magnum.conductor.job import Job, load_bay
 from magnum.conductor.operations import PLANS
 from magnum.conductor.steps import Again, Done, Step, StepFailed
 from magnum.conductor.tools import Tools
-from magnum.db import operations
+from magnum.db import models, operations, resources
 from magnum.db.operations import Claim, Event, LeaseLost, Progress
 
 LOG = log.getLogger(__name__)
@@ -32,9 +33,13 @@ LOG = log.getLogger(__name__)
 _LONGEST_PAUSE = 60.0
 _GRACE = timedelta(seconds=60)
 """So long past its deadline what is left of an operation's bay is still asked for."""
+_END = "end"
 _WAITING_SINCE = "waiting_since"
+_BROKEN_ANSWERS = "broken_answers"
 _LEFT_TO_NEWER = "left_to_newer"
 _NEWER_PAUSE = 5.0
+
+Outcome = TypeVar("Outcome")
 
 
 class Runner:
@@ -52,9 +57,23 @@ class Runner:
         except LeaseLost:
             metrics.count(metrics.LEASES_LOST, verb=claim.verb)
             LOG.info("Operation %s (%s of bay %s) has gone to another.", claim.uuid, claim.verb, claim.bay_uuid)
-            with self._tools.database.writer() as session:
-                operations.release(session, claim)
+            self._let_go(claim)
             return None
+
+    def _let_go(self, claim: Claim) -> None:
+        """Leave a lost operation, and nothing behind it.
+
+        Who was paused while a deletion ran to its end may have made the bay's user once more, and nobody would look
+        for it again. Other things that it made, Keystone and Heat refuse or a transaction takes back.
+        """
+        with self._tools.database.writer() as session:
+            operations.release(session, claim)
+            is_there = resources.count(session, service_context(), models.Bay, {"uuid": claim.bay_uuid}) > 0
+        if not is_there:
+            try:
+                self._tools.cloud.keystone.delete_user(claim.bay_uuid)
+            except ServiceError as error:
+                LOG.warning("A user of bay %s, which is gone, may be left: %s", claim.bay_uuid, error.message)
 
 
 @dataclass
@@ -69,14 +88,14 @@ class _Turn:
         if not plan.knows(self.claim.step):
             return self._leave_to_newer(job).due_at
         for step in plan.after(self.claim.step):
-            if job.past_deadline:
-                return self._fail(job, step.name, _too_late(job, step)).due_at
             if stopping():
                 return self._put_back(job, clock.now(), Progress()).due_at
             pause = self._take(job, step)
             if pause is not None:
                 return pause.due_at
-        plan.end(job)
+        unfinished = self._attempt(job, _END, plan.end)
+        if unfinished is not None:
+            return unfinished.due_at
         LOG.info("Operation %s (%s of bay %s) is done.", self.claim.uuid, self.claim.verb, self.claim.bay_uuid)
         return None
 
@@ -97,33 +116,40 @@ class _Turn:
     def _take(self, job: Job, step: Step) -> "_Pause | None":
         """Do a step; answers None when the next can follow at once."""
         started = time.monotonic()
+        outcome = self._attempt(job, step.name, step.run)
+        if isinstance(outcome, Again):
+            return self._wait(job, outcome)
+        if isinstance(outcome, Done):
+            self._finish_step(job, step, outcome, time.monotonic() - started)
+            return None
+        return outcome
+
+    def _attempt(self, job: Job, name: str, do: Callable[[Job], Outcome]) -> "Outcome | _Pause":
+        """Do what may fail, if there is time left for it; whatever becomes of it, the operation goes on or ends."""
+        if job.past_deadline:
+            return self._fail(job, name, _too_late(job, name))
         try:
-            outcome = step.run(job)
+            return do(job)
         except (Transient, Unavailable) as error:
-            return self._retry(job, step, error)
+            return self._retry(job, name, error)
         except StepFailed as error:
-            return self._fail(job, step.name, error)
+            return self._fail(job, name, error)
         except Permanent as error:
-            return self._fail(job, step.name, StepFailed(faults.plain(error.message)))
+            return self._fail(job, name, StepFailed(faults.plain(error.message)))
         except MagnumError as error:
-            return self._fail(job, step.name, StepFailed(error.message))
+            return self._fail(job, name, StepFailed(error.message))
         except (LeaseLost, db_exc.DBConnectionError, db_exc.DBDeadlock):
             raise  # no fault of the step: it is done again when the lease has ended
         except Exception:  # whatever it is, the tenant gets an end and the operator its cause
-            LOG.exception("Step %s of operation %s failed.", step.name, self.claim.uuid)
-            return self._fail(job, step.name, StepFailed(_internal(self.claim)))
-        if isinstance(outcome, Again):
-            return self._wait(job, outcome)
-        self._finish_step(job, step, outcome, time.monotonic() - started)
-        return None
+            LOG.exception("Step %s of operation %s failed.", name, self.claim.uuid)
+            return self._fail(job, name, StepFailed(_internal(self.claim)))
 
     def _finish_step(self, job: Job, step: Step, done: Done, seconds: float) -> None:
         since = job.remembered(_WAITING_SINCE)
         if since is not None:
             seconds = (clock.now() - datetime.fromisoformat(since)).total_seconds()
         operation: dict[str, Any] = {"step": step.name, "attempts": 0, "lease_until": clock.now() + self.lease}
-        if since is not None:
-            operation |= job.remembering({_WAITING_SINCE: None})
+        operation |= _forgetting(job, _WAITING_SINCE, _BROKEN_ANSWERS)
         bay = dict(done.bay)
         if job.attempts:
             bay["status_reason"] = None
@@ -133,23 +159,28 @@ class _Turn:
         job.attempts = 0
 
     def _wait(self, job: Job, again: Again) -> "_Pause":
-        operation: dict[str, Any] = {"attempts": 0}
+        operation: dict[str, Any] = {"attempts": 0, **_forgetting(job, _BROKEN_ANSWERS)}
         if job.remembered(_WAITING_SINCE) is None:
             operation |= job.remembering({_WAITING_SINCE: clock.now().isoformat()})
         bay = {"status_reason": None} if job.attempts else {}
         due_at = clock.now() + timedelta(seconds=again.seconds)
         return self._put_back(job, due_at, Progress(bay=bay, operation=operation))
 
-    def _retry(self, job: Job, step: Step, error: ServiceError | MagnumError) -> "_Pause":
+    def _retry(self, job: Job, name: str, error: ServiceError | MagnumError) -> "_Pause":
         attempts = job.attempts + 1
-        if isinstance(error, Transient) and error.tries is not None and attempts >= error.tries:
-            return self._fail(job, step.name, StepFailed(f"{error.message} It was tried {attempts} times."))
+        operation: dict[str, Any] = {"attempts": attempts}
+        if isinstance(error, Transient) and error.tries is not None:
+            # Counted apart: a service that was away for long and now answers once with an error may do better next.
+            broken = int(job.remembered(_BROKEN_ANSWERS) or 0) + 1
+            if broken >= error.tries:
+                return self._fail(job, name, StepFailed(f"{error.message} It was tried {broken} times."))
+            operation |= job.remembering({_BROKEN_ANSWERS: broken})
         metrics.count(metrics.RETRIES, verb=self.claim.verb)
         pause = _pause(attempts)
-        LOG.warning("Step %s of operation %s: %s Again in %.1f s.", step.name, self.claim.uuid, error.message, pause)
+        LOG.warning("Step %s of operation %s: %s Again in %.1f s.", name, self.claim.uuid, error.message, pause)
         text = f"{error.message} Trying again."
-        events = [Event(text, "warning", step.name)] if attempts == 1 or error.message not in _reason(job) else []
-        progress = Progress(bay={"status_reason": text}, events=events, operation={"attempts": attempts})
+        events = [Event(text, "warning", name)] if attempts == 1 or error.message not in _reason(job) else []
+        progress = Progress(bay={"status_reason": text}, events=events, operation=operation)
         return self._put_back(job, clock.now() + timedelta(seconds=pause), progress)
 
     def _put_back(self, job: Job, due_at: datetime, progress: Progress) -> "_Pause":
@@ -200,11 +231,17 @@ def _reason(job: Job) -> str:
     return job.bay.status_reason or ""
 
 
-def _too_late(job: Job, step: Step) -> StepFailed:
+def _forgetting(job: Job, *names: str) -> dict[str, Any]:
+    """The change of the operation's row that forgets these, if any of them is remembered."""
+    known = [name for name in names if job.remembered(name) is not None]
+    return job.remembering(dict.fromkeys(known)) if known else {}
+
+
+def _too_late(job: Job, step: str) -> StepFailed:
     minutes = round((clock.now() - job.claim.created_at).total_seconds() / 60)
     last = f" The last problem was: {_reason(job)}" if _reason(job) else ""
     what = job.bay.status.partition("_")[0].capitalize()
-    return StepFailed(f"{what} did not end in its time, and was given up after {minutes} minutes at {step.name}.{last}")
+    return StepFailed(f"{what} did not end in its time, and was given up after {minutes} minutes at {step}.{last}")
 
 
 def _internal(claim: Claim) -> str:

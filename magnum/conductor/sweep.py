@@ -7,12 +7,16 @@ sweep interval for all that nobody told it: what has become due, lost messages, 
 Operations past their deadlines have a lane of their own with its own workers, who have nothing else to do: a bay fails
 in time, whatever hangs the workers of the other lane and however many operations wait for them.
 
+No project has more than a part of the workers at once. A step may have to wait for a bay that says nothing, and a
+tenant can have many of those: the workers that are left go on for all others.
+
 A lease is renewed while its worker is at work, but neither for ever nor past the deadline: a worker that hangs is one
 that is dead.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
@@ -32,6 +36,8 @@ LOG = log.getLogger(__name__)
 _LONGEST_TURN = 300.0
 _HAND_OVER_SECONDS = 3.0
 _OVERDUE_WORKERS = 2
+_PART_OF_A_PROJECT = 4
+"""One project has at most one of so many workers."""
 
 Claiming = Callable[[Session, str, timedelta, int], list[Claim]]
 
@@ -70,10 +76,11 @@ class Sweep:
         self._owner = owner
         self._lease = timedelta(seconds=options.lease)
         self._interval: float = options.sweep_interval
+        self._most_of_a_project = max(1, options.workers // _PART_OF_A_PROJECT)
         self._runner = Runner(tools, self._lease, self._is_stopping)
         self._lanes = (
             _Lane("overdue", operations.claim_overdue, _OVERDUE_WORKERS, self._interval / 2),
-            _Lane("operation", operations.claim_due, options.workers),
+            _Lane("operation", self._claim_shared, options.workers),
         )
         self._changed = threading.Condition()
         self._news = False
@@ -160,7 +167,13 @@ class Sweep:
             self._give(lane, claim)
         if len(claims) < free:
             lane.rests_until = time.monotonic() + lane.pause
-        return bool(claims) and len(claims) == free
+        return bool(claims)
+
+    def _claim_shared(self, session: Session, owner: str, lease: timedelta, most: int) -> list[Claim]:
+        with self._changed:
+            held = Counter(claim.project_id for claim, _ in self._running.values())
+        share = operations.Share(self._most_of_a_project, held)
+        return operations.claim_due(session, owner, lease, most, share=share)
 
     def _give(self, lane: _Lane, claim: Claim) -> None:
         with self._changed:

@@ -8,7 +8,12 @@ OPTS = [
     cfg.StrOpt("topic", default="magnum-conductor", help="Topic on the message bus."),
     cfg.IntOpt("rpc_threads", default=32, min=1, help="Calls served at once by one conductor."),
     cfg.IntOpt("rpc_timeout", default=30, min=1, help="Seconds the API waits for an answer of a conductor."),
-    cfg.IntOpt("workers", default=8, min=1, help="Operations worked on at once by one conductor."),
+    cfg.IntOpt(
+        "workers",
+        default=16,
+        min=1,
+        help="Operations worked on at once by one conductor; those of one project get at most a quarter of them.",
+    ),
     cfg.FloatOpt("sweep_interval", default=1.0, min=0.1, help="Seconds between two sweeps for due operations."),
     cfg.FloatOpt("poll_interval", default=1.0, min=0.1, help="Seconds between two looks at a stack in progress."),
     cfg.IntOpt(

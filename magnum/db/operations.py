@@ -27,6 +27,7 @@ from magnum.common import clock, states
 from magnum.common.context import RequestContext
 from magnum.common.exception import Conflict
 from magnum.common.states import OperationState, Verb
+from magnum.common.text import printable
 from magnum.db import models, resources
 
 _LONGEST_TEXT = 4000
@@ -54,6 +55,24 @@ class Claim:
     fence: int
     created_at: datetime
     deadline: datetime | None
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many operations of one project an owner may have in hand at once, and how many it has of each."""
+
+    most: int | None = None
+    held: Mapping[str | None, int] = field(default_factory=dict)
+
+    @property
+    def full(self) -> list[str]:
+        """Projects that get no more."""
+        return [each for each, count in self.held.items() if each and self.most is not None and count >= self.most]
+
+    def is_full_with(self, project_id: str | None, claims: Sequence[Claim]) -> bool:
+        """Whether a project gets no more once these are had too."""
+        had = self.held.get(project_id, 0) + sum(claim.project_id == project_id for claim in claims)
+        return self.most is not None and had >= self.most
 
 
 @dataclass(frozen=True)
@@ -196,14 +215,21 @@ def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None =
     return next(iter(claim_due(session, owner, lease, 1, bay_uuid)), None)
 
 
-def claim_due(session: Session, owner: str, lease: timedelta, most: int, bay_uuid: str | None = None) -> list[Claim]:
-    """Own so many operations that are due, those first that have been longest."""
+def claim_due(
+    session: Session,
+    owner: str,
+    lease: timedelta,
+    most: int,
+    bay_uuid: str | None = None,
+    share: Share | None = None,
+) -> list[Claim]:
+    """Own so many operations that are due, those first that have been longest, of no project more than its share."""
     now = clock.now()
     held = select(models.Operation.bay_uuid).where(models.Operation.lease_until > now)
     due = and_(models.Operation.due_at <= now, models.Operation.bay_uuid.not_in(held))
     if bay_uuid is not None:
         due = and_(due, models.Operation.bay_uuid == bay_uuid)
-    return _claim(session, owner, lease, now, due, models.Operation.due_at, most)
+    return _claim(session, owner, lease, now, due, models.Operation.due_at, most, share or Share())
 
 
 def claim_overdue(session: Session, owner: str, lease: timedelta, most: int) -> list[Claim]:
@@ -213,7 +239,7 @@ def claim_overdue(session: Session, owner: str, lease: timedelta, most: int) -> 
     """
     now = clock.now()
     overdue = models.Operation.deadline <= now
-    return _claim(session, owner, lease, now, overdue, models.Operation.deadline, most)
+    return _claim(session, owner, lease, now, overdue, models.Operation.deadline, most, Share())
 
 
 def _claim(
@@ -224,12 +250,19 @@ def _claim(
     wanted: ColumnElement[bool],
     order: InstrumentedAttribute[Any],
     most: int,
+    share: Share,
 ) -> list[Claim]:
     """Own free operations. Those that another is claiming at this moment are passed over, not waited for."""
     known = models.Operation.verb.in_(list(Verb))  # another may come from a newer version, for a conductor of that
-    query = select(models.Operation).where(_free(now), known, wanted).order_by(order, models.Operation.id).limit(most)
-    claims = []
+    query = select(models.Operation).where(_free(now), known, wanted)
+    if share.full:
+        project = models.Operation.project_id
+        query = query.where(or_(project.is_(None), project.not_in(share.full)))
+    query = query.order_by(order, models.Operation.id).limit(most)
+    claims: list[Claim] = []
     for row in session.scalars(query.with_for_update(skip_locked=True)):
+        if share.is_full_with(row.project_id, claims):
+            continue
         fence = row.fence + 1
         statement = (
             update(models.Operation)
@@ -321,7 +354,11 @@ def release(session: Session, claimed: Claim) -> None:
     """Say that the owner of a lost claim works on it no more, so that what superseded it need not wait."""
     session.execute(
         update(models.Operation)
-        .where(models.Operation.id == claimed.id, models.Operation.state == OperationState.SUPERSEDED)
+        .where(
+            models.Operation.id == claimed.id,
+            models.Operation.state == OperationState.SUPERSEDED,
+            models.Operation.fence == claimed.fence + 1,  # else another owned it since, and may still be at work
+        )
         .values(lease_until=None)
     )
 
@@ -540,6 +577,7 @@ def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEve
 
 def _shortened(text: str) -> str:
     """What people read and every database can store: MariaDB's TEXT ends at 64 KiB."""
+    text = printable(text)
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 

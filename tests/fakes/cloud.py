@@ -65,10 +65,6 @@ class FakeKeystone:
             self.users[bay_uuid] = (user_id, password, project_id)
         return user_id
 
-    def has_user(self, user_id: str) -> bool:
-        with self.calls.call("keystone.has_user"):
-            return user_id in {user[0] for user in self.users.values()}
-
     def delete_user(self, bay_uuid: str) -> None:
         with self.calls.call("keystone.delete_user"):
             self.users.pop(bay_uuid, None)
@@ -77,6 +73,10 @@ class FakeKeystone:
         return "http://magnum.test/v1"
 
     def accepts(self, user: BayUser) -> bool:
+        with self.calls.call("keystone.accepts"):
+            return self.knows(user)
+
+    def knows(self, user: BayUser) -> bool:
         return (user.id, user.password, user.project_id) in self.users.values()
 
 
@@ -130,7 +130,7 @@ class FakeHeat:
         self.stacks: dict[str, FakeStack] = {}
         self.at_once = False
         self.sees_all = True
-        """Whether Magnum's own user may list every project's stacks."""
+        """Whether Magnum's own user may see every project's stacks."""
 
     def only(self) -> FakeStack:
         """The one stack there is."""
@@ -216,7 +216,7 @@ class FakeStacks:
         return stack if stack is not None and self._may(stack) else None
 
     def _may(self, stack: FakeStack) -> bool:
-        return self._project in (SERVICE, stack.project_id)
+        return stack.project_id == self._project or (self._project == SERVICE and self._heat.sees_all)
 
     def _state(self, stack: FakeStack | None) -> StackState | None:
         if stack is None:
@@ -339,7 +339,7 @@ class FakeCloud:
         self.bays = FakeBays(self.heat)
 
     def stacks(self, user: BayUser) -> FakeStacks:
-        if not self.keystone.accepts(user):
+        if not self.keystone.knows(user):
             raise Permanent("The identity service does not know this user.", 401)
         return FakeStacks(self.heat, user.project_id)
 

@@ -7,7 +7,7 @@ from magnum.clients.heat import StackState
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, Unavailable
 from magnum.conductor import copies, faults
-from magnum.conductor.job import Job
+from magnum.conductor.job import Job, user_of
 from magnum.conductor.steps import Again, Done, Step, StepFailed
 from magnum.db.operations import Progress
 
@@ -24,10 +24,10 @@ TRIES_OF_A_QUIET_BAY = 3
 
 
 def ensure_user(job: Job) -> Done:
-    """The bay's own user exists and may act in the project."""
+    """The bay's own user exists and may act in the project; whatever others did to it, it is made good."""
     keystone = job.tools.cloud.keystone
     bay = job.bay
-    if bay.trustee_user_id and keystone.has_user(bay.trustee_user_id):
+    if bay.trustee_user_id and keystone.accepts(user_of(job.tools, bay)):
         return Done("The bay's own user is there.")
     if not bay.trustee_secret:
         # Stored before the user is made, so that whoever goes on after a crash knows the password.
@@ -52,9 +52,19 @@ def wait_gone(job: Job) -> Done | Again:
         return Done("The stack is gone.")
     stack = job.read_stack()
     if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
-        return Done("The stack is gone.")
+        return _look_for_another(job)
     if (stack.action, stack.status) == ("DELETE", "FAILED"):
         raise failure(job, stack)
+    return Again(RECHECK_SECONDS)
+
+
+def _look_for_another(job: Job) -> Done | Again:
+    """Whether that was all: Heat takes two of a name, should it hear of the second while it still checks the first."""
+    other = job.stacks.find(job.stack_name)
+    if other is None or (other.action, other.status) == ("DELETE", "COMPLETE"):
+        return Done("The stack is gone.")
+    job.stacks.delete(job.stack_name, other.id)
+    job.write(Progress(bay={"stack_id": other.id}))
     return Again(RECHECK_SECONDS)
 
 

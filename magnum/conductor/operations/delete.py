@@ -12,7 +12,7 @@ from magnum.coe.leftovers import Leftover
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, RemoteRefusal
 from magnum.common.states import Verb
-from magnum.conductor.job import Job
+from magnum.conductor.job import AS_SERVICE, Job
 from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
 
@@ -29,7 +29,7 @@ def find_authority(job: Job) -> Done:
     try:
         return common.ensure_user(job)
     except Permanent as error:
-        job.remember("as_service", True)
+        job.remember(AS_SERVICE, True)
         return Done(f"Magnum deletes the stack itself, as the bay's user cannot be had: {error.message}", warning=True)
 
 
@@ -91,14 +91,26 @@ def delete_stack(job: Job) -> Done:
         if stack is None:
             return Done("There is no stack to delete.")
         stack_id = stack.id
-    try:
-        job.stacks.delete(job.stack_name, stack_id)
-    except Permanent as error:  # the bay's user is there, but was disabled or has lost its role
-        if error.code not in _NOT_LET_IN or job.remembered("as_service"):
-            raise
-        job.remember("as_service", True)
-        job.stacks.delete(job.stack_name, stack_id)
-    return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
+    if not job.remembered(AS_SERVICE):
+        try:
+            job.stacks.delete(job.stack_name, stack_id)
+            return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
+        except Permanent as error:  # the bay's user is there, but Heat does not let it
+            if error.code not in _NOT_LET_IN:
+                raise
+            job.remember(AS_SERVICE, True)
+    return _delete_as_service(job, stack_id)
+
+
+def _delete_as_service(job: Job, stack_id: str) -> Done:
+    """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
+    if job.stacks.get(job.stack_name, stack_id) is None:
+        text = f"Heat shows Magnum no stack {job.stack_name} ({stack_id}): it is gone, or Magnum may not see it."
+        if job.arguments.get("again"):
+            return Done(text, warning=True)
+        raise StepFailed(f"{text} See that it is gone, then delete the bay again.")
+    job.stacks.delete(job.stack_name, stack_id)
+    return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.", bay={"stack_id": stack_id})
 
 
 def delete_user(job: Job) -> Done:

@@ -97,12 +97,40 @@ def test_domain_and_roles_are_looked_up_once(keystone: Keystone, client: FakeCli
     assert (client.domains.lists, client.roles.lists) == (1, 1)
 
 
-def test_removing_twice_is_fine(keystone: Keystone) -> None:
-    user_id = keystone.ensure_user(BAY, "p", "project")
-    assert keystone.has_user(user_id)
+def test_removing_twice_is_fine(keystone: Keystone, client: FakeClient) -> None:
+    keystone.ensure_user(BAY, "p", "project")
+    assert client.users.held
     keystone.delete_user(BAY)
     keystone.delete_user(BAY)
-    assert not keystone.has_user(user_id)
+    assert not client.users.held
+
+
+class OneSession:
+    """Of a bay's user, to whom Keystone gives a new token or none."""
+
+    def __init__(self, answer: Exception | None) -> None:
+        self.answer = answer
+        self.has_token = True
+
+    def invalidate(self) -> None:
+        self.has_token = False
+
+    def get_token(self) -> str:
+        if self.answer is not None and not self.has_token:
+            raise self.answer
+        return "token"
+
+
+def test_a_user_is_accepted_if_keystone_gives_it_a_new_token(
+    keystone: Keystone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = BayUser("id", "project", "p")
+    for answer, accepted in ((None, True), (ka.Unauthorized(), False)):
+        monkeypatch.setattr(keystone, "bay_session", lambda _user, answer=answer: OneSession(answer))
+        assert keystone.accepts(user) is accepted
+    monkeypatch.setattr(keystone, "bay_session", lambda _user: OneSession(ka.ServiceUnavailable()))
+    with pytest.raises(Transient):
+        keystone.accepts(user)
 
 
 def test_a_role_that_is_not_there_is_the_operators_to_mend(keystone: Keystone, conf: cfg.ConfigOpts) -> None:

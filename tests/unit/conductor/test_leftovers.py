@@ -1,11 +1,14 @@
 """A deletion, and what the bay's Kubernetes made outside of its stack."""
 
+from dataclasses import replace
+
 import pytest
 
 from magnum.coe.leftovers import Leftover
+from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
 from tests.fakes.cloud import FakeCloud
-from tests.unit.conductor.conftest import Ready, World
+from tests.unit.conductor.conftest import LEASE, Ready, World
 from tests.unit.conductor.trouble import kill_before_recording, nothing_is_left, run_until_killed
 
 BALANCER = Leftover("load balancer", "service default/web")
@@ -73,3 +76,47 @@ def test_a_deletion_that_takes_over_asks_the_bay_no_more(world: World, cloud: Fa
     world.work()
     assert nothing_is_left(world, cloud)
     assert not any("may be left" in event.text for event in world.events(uuid))
+
+
+@pytest.mark.parametrize("said", ["half a pair \ud800", "nothing \0", "a line\n\x1b[31mmore"])
+def test_no_words_of_a_bay_keep_it_from_being_deleted(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    uuid = ready_bay()
+
+    def refuse() -> list[Leftover]:
+        raise RemoteRefusal(403, said)
+
+    monkeypatch.setattr(world.running(uuid), "remove_leftovers", refuse)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert all(event.text.isprintable() for event in world.events(uuid))
+
+
+def test_a_second_stack_of_the_same_name_goes_too(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    twin = replace(world.stack(uuid), id="twin")
+    cloud.heat.stacks[twin.id] = twin
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_who_was_paused_until_all_was_over_leaves_no_user_behind(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    deleted: list[str] = []
+
+    def delete_meanwhile(name: str) -> None:
+        if name == "keystone.ensure_user" and not deleted:
+            deleted.append(uuid)
+            world.time.passes(2 * LEASE.total_seconds())
+            world.ask(uuid, Verb.DELETE)
+            cloud.keystone.users.clear()  # as this conductor has not asked for it yet
+            world.work(owner="two")
+            cloud.keystone.users[uuid] = ("late", "password", "project")
+
+    cloud.calls.listeners.append(delete_meanwhile)
+    world.turn("one")
+    assert deleted
+    assert nothing_is_left(world, cloud)

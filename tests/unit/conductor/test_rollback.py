@@ -307,3 +307,13 @@ def test_a_short_time_is_shared_too(world: World, cloud: FakeCloud, ready_bay: R
     world.ask(uuid, Verb.UPDATE, timedelta(minutes=1), node_count=2, rollback=True)
     world.turn()
     assert world.stack(uuid).timeout_minutes == 1
+
+
+def test_its_very_end_is_tried_again_and_fails_in_time_too(world: World, cloud: FakeCloud, growing: str) -> None:
+    world.stack(growing).begin_rollback("Resource UPDATE failed: no")
+    world.work(seconds=5)
+    world.stack(growing).settle()
+    cloud.calls.fail("heat.get", Permanent("The account is disabled.", 401), times=1000)
+    world.work(seconds=7200)
+    assert world.bay(growing).status == BayStatus.ROLLBACK_FAILED
+    assert "The account is disabled." in (world.bay(growing).status_reason or "")

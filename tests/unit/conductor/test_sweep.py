@@ -1,12 +1,16 @@
 """Whom a sweep serves first, and what cannot hold it up."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from oslo_config import cfg
 
+from magnum.coe.leftovers import Leftover
+from magnum.common.context import RequestContext
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.sweep import Sweep
 from tests.fakes.cloud import FakeCloud
@@ -33,7 +37,8 @@ def test_a_bay_fails_in_time_though_all_workers_hang(
     conf.set_override("workers", 2, group="conductor")
     conf.set_override("sweep_interval", 0.2, group="conductor")
     sweep = Sweep(world.tools, "one")
-    for _ in range(10):
+    for number in range(10):
+        world.context = RequestContext(project_id=f"project-{number % 2}", user_id="a", overwrite=False)
         world.create()
     sweep.start()
     try:
@@ -43,6 +48,39 @@ def test_a_bay_fails_in_time_though_all_workers_hang(
         assert world.cloud.calls.count["heat.create"] == 2
     finally:
         stuck.set()
+        sweep.stop(PATIENCE)
+
+
+def test_a_project_whose_operations_hang_leaves_workers_for_others(
+    conf: cfg.ConfigOpts, world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    conf.set_override("workers", 8, group="conductor")
+    silent = [ready_bay() for _ in range(20)]
+    over, asked = threading.Event(), Counter[str]()
+
+    def hang(bay: str) -> list[Leftover]:
+        asked[bay] += 1
+        over.wait(PATIENCE)
+        return []
+
+    for bay in silent:
+        setattr(world.running(bay), "remove_leftovers", partial(hang, bay))  # noqa: B010 - of this one only
+        world.ask(bay, Verb.DELETE)
+    sweep = Sweep(world.tools, "one")
+    sweep.start()
+    try:
+        assert eventually(lambda: len(asked) == 2)
+        world.context = RequestContext(project_id="another", user_id="b", overwrite=False)
+        bay = world.create()
+        sweep.wake()
+        assert eventually(lambda: world.bay(bay).status == BayStatus.CREATE_COMPLETE)
+        assert len(asked) == 2, "a quarter of the workers, and no more"
+        over.set()
+        sweep.wake()
+        world.context = RequestContext(project_id="project-a", user_id="a", overwrite=False)
+        assert eventually(lambda: not any(map(world.is_there, silent))), "then the others have their turn"
+    finally:
+        over.set()
         sweep.stop(PATIENCE)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from oslo_db import exception as db_exc
 
-from magnum.clients.errors import Permanent
+from magnum.clients.errors import Permanent, from_status
 from magnum.common.states import BayStatus, Verb
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import LEASE, Ready, World
@@ -135,6 +135,48 @@ def test_without_any_user_magnum_itself_deletes_the_stack(world: World, cloud: F
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert nothing_is_left(world, cloud)
+
+
+def test_a_stack_that_magnum_itself_is_not_shown_may_be_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.sees_all = False
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=5)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.DELETE_FAILED
+    assert (bay.stack_id or "none") in (bay.status_reason or ""), "who reads it can look for the stack"
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
+    assert any("Heat shows Magnum no stack" in event.text for event in world.events(uuid) if event.level == "warning")
+
+
+def test_a_user_that_others_have_changed_is_made_good(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    user_id, _, project = cloud.keystone.users[uuid]
+    cloud.keystone.users[uuid] = user_id, "another password", project
+    world.scale(uuid, 2)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+
+
+def test_a_service_that_was_away_for_long_may_answer_once_with_an_error(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    for code in (*[503] * 6, 500):
+        cloud.calls.fail("heat.create", from_status("orchestration", code, ""))
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def test_a_service_that_answers_only_with_errors_is_given_up(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    for code in (500, 503) * 6:
+        cloud.calls.fail("heat.create", from_status("orchestration", code, ""))
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    assert (world.bay(uuid).status_reason or "").endswith("It was tried 6 times.")
 
 
 def test_where_the_bays_user_is_not_let_in_magnum_itself_deletes_the_stack(

@@ -208,3 +208,38 @@ def test_all_who_write_a_bay_and_its_operation_lock_the_bay_first(database: Data
     with database.writer() as session:
         operations.finish_deleted(session, deletion, Event("gone"))
     assert order() == ["bays", "operations"]
+
+
+def test_who_lost_it_long_ago_does_not_let_go_for_the_one_at_work(
+    database: Database, context: RequestContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bay = make_bay(database, context)
+    first = must_claim(database, "one")
+    pass_time(monkeypatch, LEASE + timedelta(seconds=1))
+    second = must_claim(database, "two")
+    with database.writer() as session:
+        operations.accept(session, context, get(database, context, bay), Verb.DELETE, {}, HOUR)
+    with database.writer() as session:
+        operations.release(session, first)
+    assert claim(database, "three") is None
+    with database.writer() as session:
+        operations.release(session, second)
+    assert must_claim(database, "three").verb == Verb.DELETE
+
+
+def test_a_project_gets_no_more_than_its_share(database: Database, context: RequestContext) -> None:
+    for _ in range(3):
+        make_bay(database, context)
+    other = replace_project(context, "another")
+    make_bay(database, other)
+    with database.writer() as session:
+        share = operations.Share(2, {context.project_id: 1})
+        claims = operations.claim_due(session, "one", LEASE, 4, share=share)
+    assert [claim.project_id for claim in claims] == [context.project_id, "another"]
+    with database.writer() as session:
+        share = operations.Share(2, {context.project_id: 2})
+        assert operations.claim_due(session, "one", LEASE, 4, share=share) == []
+
+
+def replace_project(context: RequestContext, project_id: str) -> RequestContext:
+    return RequestContext(project_id=project_id, user_id=context.user_id, overwrite=False)
