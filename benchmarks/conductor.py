@@ -17,7 +17,7 @@ What is measured:
     lag     seconds from a stack's COMPLETE in Heat to the bay's in Magnum, while some bays of all those in progress
             end; how often Heat is asked then
     quota   requests for a bay, all at once and to two APIs, in a project that has places for some of them
-    hang    answers to other tenants who list their pods, with and without a tenant whose bay never answers
+    hang    answers to other tenants who list their pods, with and without a tenant whose many bays never answer
     memory  of a conductor that works through operations, each of another bay, which then goes
 
 Each figure stands beside its bound; it exits with 1 where one is missed, and with 2 where nothing could be measured.
@@ -186,18 +186,18 @@ def quotas(options: argparse.Namespace) -> Iterator[Figure]:
 
 
 def hanging(options: argparse.Namespace) -> Iterator[Figure]:
-    """List pods while a bay hangs."""
+    """List pods while bays hang."""
     with place(options.database) as on:
-        without, with_one = hang(on, options.turns)
-    titles = ("without a bay that hangs", "with one")
-    for title, turns in zip(titles, (without, with_one), strict=True):
+        without, with_them = hang(on, options.turns)
+    titles = ("without bays that hang", "with 20")
+    for title, turns in zip(titles, (without, with_them), strict=True):
         rate = sum(len(turn.latencies) for turn in turns) / sum(turn.seconds for turn in turns)
         yield Figure("hang", f"lists of pods per second {title}", rate, "")
         yield Figure("hang", f"p50 of a list of pods {title}", 1000 * _median(turns, 0.5), "ms")
-    base, other = _median(without, 0.99), _median(with_one, 0.99)
+    base, other = _median(without, 0.99), _median(with_them, 0.99)
     noise = max(turn.percentile(0.99) for turn in without) - min(turn.percentile(0.99) for turn in without)
-    yield Figure("hang", "p99 without a bay that hangs", 1000 * base, "ms")
-    yield Figure("hang", "p99 with one", 1000 * other, "ms", 1000 * (1.25 * base + noise))
+    yield Figure("hang", "p99 without bays that hang", 1000 * base, "ms")
+    yield Figure("hang", "p99 with 20", 1000 * other, "ms", 1000 * (1.25 * base + noise))
 
 
 JOBS: dict[str, Callable[[argparse.Namespace], Iterator[Figure]]] = {

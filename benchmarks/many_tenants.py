@@ -5,7 +5,7 @@ import http.client
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 
@@ -20,7 +20,8 @@ from magnum.db import models
 _APIS = 2
 _ANSWER_SECONDS = 60
 _OTHERS = 4
-_CLIENTS_OF_HANGING = 4
+_CLIENTS_OF_HANGING = 32
+_HANGING_BAYS = 20
 _TURN_SECONDS = 8.0
 _MOST = 100_000
 _HANGING = "project-that-hangs"
@@ -54,44 +55,39 @@ def quota(on: Place, had: int, asked: int) -> Counter[int]:
 
 
 def hang(on: Place, turns: int) -> tuple[list[Result], list[Result]]:
-    """Some tenants list their pods, in turn without and with one whose bay hangs; answers what the former saw."""
+    """Some tenants list their pods, in turn without and with one whose bays hang; answers what the former saw."""
     memcached, port = free_port(), free_port()
     on.run(["memcached", "-u", getpass.getuser(), "-l", HOST, "-p", str(memcached), "-U", "0"], "memcached")
     silent = on.stack.enter_context(SilentBay())
     others = [Waiting(f"project-{number}", 0) for number in range(_OTHERS)]
     put_running(on, others, f"https://{HOST}:{on.bay.port}")
-    hanging = Waiting(_HANGING, 0)
-    put_running(on, [hanging], f"https://{HOST}:{silent.port}")
+    hanging = [Waiting(_HANGING, 0) for _ in range(_HANGING_BAYS)]
+    put_running(on, hanging, f"https://{HOST}:{silent.port}")
     cache = {"memcached_servers": f"{HOST}:{memcached}"}
     on.start("magnum-embedded", {"api": {"port": str(port)}, "keystone_authtoken": cache})
     wait_for(port, on.folder / "magnum.conf")
     wanted = cycle([_list_pods(port, other) for other in others])
     drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS / 2)  # first connections, byte code, tokens
-    without, with_one = [], []
+    without, with_them = [], []
     for _ in range(turns):
         without.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
         disturbing = _Disturbance(port, hanging)
-        with_one.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
+        with_them.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
         disturbing.end()
-    return without, with_one
+    return without, with_them
 
 
 class _Disturbance:
-    """A tenant's clients that list pods of a bay that hangs, again and again."""
+    """A tenant's clients that list pods of bays that hang, again and again."""
 
-    def __init__(self, port: int, bay: Waiting) -> None:
-        self._over = threading.Event()
-        self._request = _list_pods(port, bay)
-        arguments = ((HOST, port), self._requests(), _CLIENTS_OF_HANGING, _MOST, _TURN_SECONDS)
+    def __init__(self, port: int, bays: Sequence[Waiting]) -> None:
+        requests = cycle([_list_pods(port, bay) for bay in bays])
+        arguments = ((HOST, port), requests, _CLIENTS_OF_HANGING, _MOST, _TURN_SECONDS)
         self._thread = threading.Thread(target=drive, args=arguments, daemon=True)
         self._thread.start()
 
     def end(self) -> None:
         self._thread.join(_ANSWER_SECONDS)
-
-    def _requests(self) -> Iterator[bytes]:
-        while True:
-            yield self._request
 
 
 def _list_pods(port: int, bay: Waiting) -> bytes:

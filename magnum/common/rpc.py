@@ -17,6 +17,7 @@ from magnum.common import exception, metrics
 from magnum.common.bus import messaging
 from magnum.common.bus_door import BUS_ERRORS, BusDoor
 from magnum.common.context import RequestContext
+from magnum.common.limits import CallLimits
 
 NAMESPACE_VERSION = "1.0"
 """Up to which version a conductor of this code understands messages."""
@@ -24,6 +25,9 @@ _FIRST_VERSION = "1.0"
 IN_MEMORY = "fake://"
 """URL of a bus within one process."""
 _OPENING_SECONDS = 2.0
+_PART_OF_A_PROJECT = 2
+"""Calls for one project hold at most one of so many threads of an API: bays that hang leave the others to others."""
+_PLACE_SECONDS = 0.1
 _NOT_KNOWN = (messaging.UnsupportedVersion.__name__, messaging.NoSuchMethod.__name__)
 _OLDER_CONDUCTOR = (
     "The conductor that was asked is of an older version and does not know this yet. Nothing was done; try again when "
@@ -72,6 +76,7 @@ class ConductorClient:
             bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer(), retry=1
         )
         self._door = BusDoor(self._client, conf.conductor.topic)
+        self._limits = CallLimits(max(1, conf.api.threads // _PART_OF_A_PROJECT), _PLACE_SECONDS, "Project")
 
     def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:
         """Tell some conductor that this bay has an operation waiting. A lost message costs a sweep interval only."""
@@ -120,7 +125,8 @@ class ConductorClient:
     def _call(self, context: RequestContext, method: str, **arguments: Any) -> Any:
         with metrics.timed(metrics.RPC_CALLS, method=method, result="ok") as labels:
             try:
-                return self._call_conductor(context, method, **arguments)
+                with self._limits.place(context.project_id or ""):
+                    return self._call_conductor(context, method, **arguments)
             except exception.Unavailable:
                 labels["result"] = "unavailable"
                 raise

@@ -10,9 +10,9 @@ from oslo_config import cfg
 from magnum.certificates.authority import Authority, ClientCredentials
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import Access
-from magnum.coe.limits import CallLimits
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, Conflict
+from magnum.common.limits import CallLimits
 from magnum.common.recent import Recent
 from magnum.db import models
 from magnum.db.session import Database

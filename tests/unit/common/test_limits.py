@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from magnum.coe.limits import CallLimits
 from magnum.common.exception import BayUnreachable
+from magnum.common.limits import CallLimits
 
 
 def test_a_bay_with_all_places_taken_is_busy_and_others_are_not() -> None:
-    limits = CallLimits(calls_per_bay=2, wait=0.01)
+    limits = CallLimits(places=2, wait=0.01)
     with ExitStack() as held:
         held.enter_context(limits.place("slow"))
         held.enter_context(limits.place("slow"))
@@ -23,7 +23,7 @@ def test_a_bay_with_all_places_taken_is_busy_and_others_are_not() -> None:
 
 
 def test_a_place_that_gets_free_in_time_is_taken() -> None:
-    limits = CallLimits(calls_per_bay=1, wait=5)
+    limits = CallLimits(places=1, wait=5)
     inside, leave, second = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
@@ -47,7 +47,7 @@ def test_a_place_that_gets_free_in_time_is_taken() -> None:
 
 
 def test_an_error_inside_gives_the_place_back() -> None:
-    limits = CallLimits(calls_per_bay=1, wait=0.01)
+    limits = CallLimits(places=1, wait=0.01)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), limits.place("bay"):
             _ = 1 / 0
