@@ -6,6 +6,7 @@ with many such bays. So each bay has a few places in a conductor, and each proje
 none free in a short time is told so.
 """
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,12 +25,14 @@ class CallLimits:
 
     :param places: of each bay, or project
     :param wait: seconds until a place has to be free
+    :param queue: how many may wait for one; others are told at once
     :param what: begins the sentence that says it is busy
     """
 
-    def __init__(self, places: int, wait: float = 1.0, what: str = "Bay") -> None:
+    def __init__(self, places: int, wait: float = 1.0, queue: float = math.inf, what: str = "Bay") -> None:
         self._count = places
         self._wait = wait
+        self._most = places + queue
         self._what = what
         self._lock = threading.Lock()
         self._places: dict[str, _Places] = {}
@@ -40,9 +43,9 @@ class CallLimits:
 
         :raises BayUnreachable: none got free in time
         """
-        places = self._enter(ident)
+        places, wait = self._enter(ident)
         try:
-            if not places.free.acquire(timeout=self._wait):
+            if not places.free.acquire(timeout=wait):
                 raise BayUnreachable(
                     f"{self._what} {ident} is busy: {self._count} calls have not been answered yet. Try again later."
                 )
@@ -53,11 +56,12 @@ class CallLimits:
         finally:
             self._leave(ident, places)
 
-    def _enter(self, ident: str) -> _Places:
+    def _enter(self, ident: str) -> tuple[_Places, float]:
+        """Be counted; answers the places, and how long to wait for one of them."""
         with self._lock:
             places = self._places.setdefault(ident, _Places(self._count))
             places.users += 1
-            return places
+            return places, self._wait if places.users <= self._most else 0
 
     def _leave(self, ident: str, places: _Places) -> None:
         with self._lock:

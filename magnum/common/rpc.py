@@ -25,9 +25,8 @@ _FIRST_VERSION = "1.0"
 IN_MEMORY = "fake://"
 """URL of a bus within one process."""
 _OPENING_SECONDS = 2.0
-_PART_OF_A_PROJECT = 2
-"""Calls for one project hold at most one of so many threads of an API: bays that hang leave the others to others."""
-_PLACE_SECONDS = 0.1
+_PLACE_SECONDS = 1.0
+"""So long a call waits for others of its project to end."""
 _NOT_KNOWN = (messaging.UnsupportedVersion.__name__, messaging.NoSuchMethod.__name__)
 _OLDER_CONDUCTOR = (
     "The conductor that was asked is of an older version and does not know this yet. Nothing was done; try again when "
@@ -76,7 +75,9 @@ class ConductorClient:
             bus, target, timeout=conf.conductor.rpc_timeout, serializer=ContextSerializer(), retry=1
         )
         self._door = BusDoor(self._client, conf.conductor.topic)
-        self._limits = CallLimits(max(1, conf.api.threads // _PART_OF_A_PROJECT), _PLACE_SECONDS, "Project")
+        # Half of an API's threads for one project, and some to wait: its bays may hang, and the rest is for others.
+        half = max(1, conf.api.threads // 2)
+        self._limits = CallLimits(half, _PLACE_SECONDS, half // 2, "Project")
 
     def operation_queued(self, context: RequestContext, bay_uuid: str) -> None:
         """Tell some conductor that this bay has an operation waiting. A lost message costs a sweep interval only."""

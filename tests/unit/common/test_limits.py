@@ -46,6 +46,12 @@ def test_a_place_that_gets_free_in_time_is_taken() -> None:
         thread.join(5)
 
 
+def test_only_so_many_wait() -> None:
+    limits = CallLimits(places=1, wait=30, queue=0)
+    with limits.place("bay"), pytest.raises(BayUnreachable), limits.place("bay"):
+        pytest.fail("there was a second place")
+
+
 def test_an_error_inside_gives_the_place_back() -> None:
     limits = CallLimits(places=1, wait=0.01)
     for _ in range(3):
