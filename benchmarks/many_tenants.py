@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import cycle
 
 from fake_bay import SilentBay
@@ -20,8 +21,6 @@ from magnum.db import models
 _APIS = 2
 _ANSWER_SECONDS = 60
 _OTHERS = 4
-_CLIENTS_OF_HANGING = 32
-_HANGING_BAYS = 20
 _TURN_SECONDS = 8.0
 _MOST = 100_000
 _HANGING = "project-that-hangs"
@@ -54,35 +53,44 @@ def quota(on: Place, had: int, asked: int) -> Counter[int]:
         return Counter(pool.map(ask, range(asked)))
 
 
-def hang(on: Place, turns: int) -> tuple[list[Result], list[Result]]:
-    """Some tenants list their pods, in turn without and with one whose bays hang; answers what the former saw."""
+@dataclass(frozen=True)
+class Hanging:
+    """A tenant whose bays say nothing, and whose clients list their pods again and again."""
+
+    bays: int
+    clients: int
+
+
+def hang(on: Place, turns: int, tenants: Sequence[Hanging]) -> list[list[Result]]:
+    """Other tenants list their pods, in turn without and with each of these; answers what they saw: first without."""
     memcached, port = free_port(), free_port()
     on.run(["memcached", "-u", getpass.getuser(), "-l", HOST, "-p", str(memcached), "-U", "0"], "memcached")
     silent = on.stack.enter_context(SilentBay())
     others = [Waiting(f"project-{number}", 0) for number in range(_OTHERS)]
     put_running(on, others, f"https://{HOST}:{on.bay.port}")
-    hanging = [Waiting(_HANGING, 0) for _ in range(_HANGING_BAYS)]
+    hanging = [Waiting(_HANGING, 0) for _ in range(max(tenant.bays for tenant in tenants))]
     put_running(on, hanging, f"https://{HOST}:{silent.port}")
     cache = {"memcached_servers": f"{HOST}:{memcached}"}
     on.start("magnum-embedded", {"api": {"port": str(port)}, "keystone_authtoken": cache})
     wait_for(port, on.folder / "magnum.conf")
     wanted = cycle([_list_pods(port, other) for other in others])
     drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS / 2)  # first connections, byte code, tokens
-    without, with_them = [], []
+    seen: list[list[Result]] = [[] for _ in (None, *tenants)]
     for _ in range(turns):
-        without.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
-        disturbing = _Disturbance(port, hanging)
-        with_them.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
-        disturbing.end()
-    return without, with_them
+        seen[0].append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
+        for results, tenant in zip(seen[1:], tenants, strict=True):
+            disturbing = _Disturbance(port, hanging[: tenant.bays], tenant.clients)
+            results.append(drive((HOST, port), wanted, _OTHERS, _MOST, _TURN_SECONDS))
+            disturbing.end()
+    return seen
 
 
 class _Disturbance:
     """A tenant's clients that list pods of bays that hang, again and again."""
 
-    def __init__(self, port: int, bays: Sequence[Waiting]) -> None:
+    def __init__(self, port: int, bays: Sequence[Waiting], clients: int) -> None:
         requests = cycle([_list_pods(port, bay) for bay in bays])
-        arguments = ((HOST, port), requests, _CLIENTS_OF_HANGING, _MOST, _TURN_SECONDS)
+        arguments = ((HOST, port), requests, clients, _MOST, _TURN_SECONDS)
         self._thread = threading.Thread(target=drive, args=arguments, daemon=True)
         self._thread.start()
 
