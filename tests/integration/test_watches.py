@@ -4,7 +4,9 @@ Each test goes on from the one before.
 """
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from tests.integration.cloud import Cloud, eventually, local, run, write_baymode
 
 BAY = "watched"
 INTERVAL = 5
-CLEANUP_SECONDS = 10
+CLEANUP_SECONDS = 30
 DETECTION = 60
 """Kubernetes itself takes 40 seconds to say of a node that it is silent."""
 OWN = f"""[conductor]
@@ -26,6 +28,8 @@ health_interval = {INTERVAL}
 cleanup_timeout = {CLEANUP_SECONDS}
 """
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
+VOLUME = "volume-of-db"
+CLAIM = "data-db-0"
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +79,59 @@ def told(cloud: Cloud, bay: dict[str, Any], text: str) -> list[str]:
 def make_balancer(kubectl: list[str], name: str, *finalizers: str) -> None:
     metadata = {"name": name, "finalizers": list(finalizers)}
     spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "none"}}
-    manifest = json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-    run(["sh", "-c", 'printf %s "$0" | "$@" apply -f -', manifest, *kubectl])
+    apply(kubectl, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+
+
+def apply(kubectl: list[str], manifest: dict[str, Any]) -> None:
+    run(["sh", "-c", 'printf %s "$0" | "$@" apply -f -', json.dumps(manifest), *kubectl])
+
+
+def make_volume_in_use(kubectl: list[str]) -> None:
+    """A volume as a CSI driver makes it, claimed by a stateful set, whose pod is on a node."""
+    size = {"storage": "1Gi"}
+    volume = {
+        "capacity": size,
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Delete",
+        "claimRef": {"namespace": "default", "name": CLAIM},
+        "csi": {"driver": "cinder.test", "volumeHandle": VOLUME},
+    }
+    metadata = {"name": VOLUME, "annotations": {"pv.kubernetes.io/provisioned-by": "cinder.test"}}
+    apply(kubectl, {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": volume})
+    container = {"name": "db", "image": "busybox", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": size}}
+    stateful_set = {
+        "serviceName": "db",
+        "selector": {"matchLabels": {"app": "db"}},
+        "template": {
+            "metadata": {"labels": {"app": "db"}},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+        },
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+    }
+    apply(kubectl, {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": stateful_set})
+    pod = ["get", "pod", "db-0", "--ignore-not-found", "-o", "jsonpath={.spec.nodeName}"]
+    eventually(lambda: run([*kubectl, *pod]) != "", "the pod that uses the volume is on a node", 60)
+
+
+@contextmanager
+def storage(kubectl: list[str]) -> Iterator[None]:
+    """The part of a CSI driver that removes a volume, and its object, once Kubernetes has let it go."""
+    over = threading.Event()
+    phase = ["get", "pv", VOLUME, "--ignore-not-found", "-o", "jsonpath={.status.phase}"]
+
+    def watch() -> None:
+        while not over.wait(1):
+            if run([*kubectl, *phase], check=False) == "Released":
+                run([*kubectl, "delete", "pv", VOLUME, "--wait=false"], check=False)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
 
 
 def test_a_new_bay_is_healthy(cloud: Cloud, bay: dict[str, Any]) -> None:
@@ -119,12 +174,14 @@ def test_a_stack_deleted_by_hand_fails_the_bay_and_retry_builds_it_anew(
     wait_for_health(cloud, "HEALTHY", 3 * INTERVAL)
 
 
-def test_deletion_waits_for_balancers_and_names_those_that_stay(
+def test_deletion_waits_for_balancers_and_volumes_and_names_those_that_stay(
     cloud: Cloud, bay: dict[str, Any], kubectl: list[str]
 ) -> None:
     make_balancer(kubectl, "stays", FINALIZER)
     make_balancer(kubectl, "goes")
-    said = cloud.text("bay-delete", BAY, "--wait", check=False)
+    make_volume_in_use(kubectl)
+    with storage(kubectl):
+        said = cloud.text("bay-delete", BAY, "--wait", check=False)
     assert "load balancer of service default/stays" in said
     failed = cloud.bay(BAY)
     assert failed["status"] == "DELETE_FAILED"
@@ -132,6 +189,8 @@ def test_deletion_waits_for_balancers_and_names_those_that_stay(
     assert len(cloud.servers(failed)) == 3, "nothing was deleted before"
     left = json.loads(run([*kubectl, "get", "services", "-o", "json"]))["items"]
     assert "goes" not in [service["metadata"]["name"] for service in left]
+    gone = ["get", "statefulsets,pods,persistentvolumeclaims,persistentvolumes", "-o", "name"]
+    assert run([*kubectl, *gone]) == "", "the volume went, and before it what used it"
 
 
 def test_a_second_deletion_goes_on_without_them(cloud: Cloud, bay: dict[str, Any]) -> None:
