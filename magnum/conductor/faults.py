@@ -23,7 +23,8 @@ _WENT_TO = re.compile(
     r"^Went to status \w+ due to \"(?:Message:\s*)?(?P<text>.*?),?\s*(?:Code:\s*(?P<code>\w+))?\"$", re.S
 )
 _HTTP = re.compile(r"\(HTTP (?P<code>\d{3})\)")
-_CANCELLED = re.compile(r"abort|cancel", re.I)
+_CANCELLED = re.compile(r"^[A-Z]+ aborted\b|\buser triggered cancel|\bcancell?ed\W*$", re.I)
+"""What Heat says of what it broke off, which is not all that has such words: Nova aborts builds, and says why."""
 _SIGNALS = re.compile(r"^(?P<got>\d+) of (?P<wanted>\d+) received")
 _LONGEST = 500
 _MOST_NAMES = 3
@@ -34,8 +35,9 @@ def collect(resources: Iterable[StackResource]) -> list[Fault]:
     """The faults of a failed stack, the telling ones only."""
     failed = [item for item in resources if item.status.endswith("_FAILED")]
     leaves = [item for item in failed if not (item.nested and _has_inner(item, failed))]
-    telling = [item for item in leaves if not _CANCELLED.search(item.reason)]
-    return [_fault(item) for item in telling or leaves]
+    telling = [item for item in leaves if not _CANCELLED.search(plain(item.reason))]
+    # Who waits in vain often does so for what has failed itself.
+    return [_fault(item) for item in sorted(telling or leaves, key=lambda item: item.type in _WAITING_TYPES)]
 
 
 def one_line(faults: Sequence[Fault], otherwise: str) -> str:
@@ -43,7 +45,7 @@ def one_line(faults: Sequence[Fault], otherwise: str) -> str:
 
     :param otherwise: what the stack itself says; used where no resource says more
     """
-    if not faults:
+    if not faults or (otherwise and all(_CANCELLED.search(fault["message"]) for fault in faults)):
         return _shortened(plain(otherwise))
     message = faults[0]["message"]
     names = [fault["name"] for fault in faults if fault["message"] == message]

@@ -1,14 +1,15 @@
 """How bays are, as their own APIs say.
 
 Each conductor looks at the bays whose turn it is; a turn is taken by a compare-and-swap, so that a bay is looked at by
-one conductor at a time, however many there are. What is found is written with its time: readers take what is too old
-for unknown, so that a conductor that died leaves no healthy bay behind. Node rows follow what the bay lists.
+one conductor at a time, however many there are. What is found is written with the time of the look: readers take what
+is too old for unknown, so that a conductor that died leaves no healthy bay behind, and one that was paused writes
+nothing over what others found since. Node rows follow what the bay lists.
 
 Bays that did not answer are waited for by others than those who look at the rest: however many they are, what is known
 of bays that answer does not grow old because of them.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ LOG = log.getLogger(__name__)
 
 _COE = "kubernetes"
 _THREADS = 8
-_AT_ONCE = 64
+_AT_ONCE = 2 * _THREADS
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,30 @@ class HealthWatch:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="health")
 
     def look(self) -> None:
-        """Look at every bay whose turn it is."""
-        while bays := self._whose_turn():
-            list(self._pool.map(self._look_at, bays))
+        """Look at every bay whose turn it is. A slow one holds a thread, while the others go on to the next."""
+        looking: set[Future[None]] = set()
+        while True:
+            if len(looking) <= _THREADS:
+                looking |= {self._pool.submit(self._look_at, bay) for bay in self._whose_turn(_AT_ONCE - len(looking))}
+            if not looking:
+                return
+            _, looking = wait(looking, return_when=FIRST_COMPLETED)
 
-    def _whose_turn(self) -> list[models.Bay]:
+    def _whose_turn(self, most: int) -> list[models.Bay]:
         with self._tools.database.writer() as session:
-            return bay_health.take_turns(session, states.USABLE, self._interval, _AT_ONCE, silent=self._silent)
+            return bay_health.take_turns(session, states.USABLE, self._interval, most, silent=self._silent)
 
     def _look_at(self, bay: models.Bay) -> None:
         try:
-            listed_at = clock.now()
+            looked_at = clock.now()
             found = self._examine(bay)
             with self._tools.database.writer() as session:
+                if not bay_health.write(session, bay, found.status, found.reason, looked_at):
+                    return
                 if found.nodes is None:
                     copies.mark_unknown(session, bay.uuid, "node")
                 else:
-                    copies.store(session, bay, "node", [copies.node_values(bay, n) for n in found.nodes], listed_at)
-                bay_health.write(session, bay, found.status, found.reason)
+                    copies.store(session, bay, "node", [copies.node_values(bay, n) for n in found.nodes], looked_at)
         except Exception:  # noqa: BLE001 - one bay, however odd, or a database that is away for a moment
             tell_of_failure(LOG, "The health of bay %s could not be found out.", bay.uuid)
 
@@ -88,7 +95,7 @@ def _judge(bay: models.Bay, *, ready: bool, nodes: list[Node]) -> Finding:
     reason = {"api": "ok" if ready else "not ready"}
     reason |= {f"{node.name}.Ready": str(node.ready) for node in nodes}
     wanted = bay.master_count + bay.node_count
-    if bay.status in states.READY and len(nodes) < wanted:
+    if bay.status in states.READY | states.HALF_CHANGED and len(nodes) < wanted:
         reason["nodes"] = f"{len(nodes)} of {wanted} are there"
     well = ready and all(node.ready for node in nodes) and "nodes" not in reason
     return Finding(Health.HEALTHY if well else Health.UNHEALTHY, reason, nodes)

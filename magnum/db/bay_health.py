@@ -14,6 +14,7 @@ from magnum.db import models
 _MOST_REASONS = 200
 _LONGEST_REASON = 500
 _MOST_TOLD = 5
+_WELL = ("ok", "True")
 
 
 def take_turns(
@@ -41,24 +42,30 @@ def _take(session: Session, bay: models.Bay, due_at: datetime) -> bool:
     return cast(CursorResult[Any], session.execute(statement)).rowcount > 0
 
 
-def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str]) -> None:
-    """Store what was found, unless the bay is being deleted since; where it is another verdict, its story tells.
+def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str], looked_at: datetime) -> bool:
+    """Store what a look found, and let the bay's story tell of what is new; answers whether it counts.
+
+    It does not if the bay is no more to be looked at, or if another look began later and was faster.
 
     :param bay: as it was when its turn came
+    :param looked_at: when the look began
     """
-    kept = {name: text[:_LONGEST_REASON] for name, text in list(reason.items())[:_MOST_REASONS]}
+    wrong_first = sorted(reason.items(), key=lambda item: item[1] in _WELL)
+    kept = {name: text[:_LONGEST_REASON] for name, text in wrong_first[:_MOST_REASONS]}
+    checked_at = models.Bay.health_checked_at
+    is_newest = or_(checked_at.is_(None), checked_at < looked_at)
     statement = (
         update(models.Bay)
-        .where(models.Bay.uuid == bay.uuid, models.Bay.status.in_(states.USABLE))
+        .where(models.Bay.uuid == bay.uuid, models.Bay.status.in_(states.USABLE), is_newest)
         .values(
             health_status=status,
             health_status_reason=kept,
-            health_checked_at=clock.now(),
+            health_checked_at=looked_at,
             updated_at=models.Bay.updated_at,  # the bay itself is as it was
         )
     )
     written = cast(CursorResult[Any], session.execute(statement)).rowcount > 0
-    if written and status != bay.health_status:
+    if written and (status != bay.health_status or _wrong(kept).keys() != _wrong(bay.health_status_reason).keys()):
         session.add(
             models.BayEvent(
                 bay_uuid=bay.uuid,
@@ -67,9 +74,14 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
                 text=_told(status, kept),
             )
         )
+    return written
+
+
+def _wrong(reason: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: text for name, text in (reason or {}).items() if text not in _WELL}
 
 
 def _told(status: Health, reason: Mapping[str, str]) -> str:
-    wrong = [f"{name}: {text}" for name, text in reason.items() if text not in ("ok", "True")]
+    wrong = [f"{name}: {text}" for name, text in _wrong(reason).items()]
     listed = f": {', '.join(wrong[:_MOST_TOLD])}".removesuffix(".") if wrong else ""
     return f"The bay is {status}{listed}."

@@ -89,3 +89,28 @@ def test_what_is_gone_is_named_by_the_resource_around_it() -> None:
     (fault,) = faults.collect([failed("nodes", reason, "OS::Heat::ResourceGroup", nested=True)])
     assert (fault["resource"], fault["name"]) == ("nodes.2.server", "node 2")
     assert faults.one_line([fault], "") == "node 2: No host was found."
+
+
+def leaf_of(path: str, reason: str, kind: str = "OS::Nova::Server") -> StackResource:
+    return StackResource(tuple(path.split(".")), kind, "CREATE_FAILED", reason, "id", nested=False)
+
+
+BROKEN_OFF = leaf_of("masters.0.server", "CREATE aborted (user triggered cancel)")
+BUILD_ABORTED = leaf_of(
+    "nodes.1.server",
+    'ResourceInError: resources.server: Went to status ERROR due to "Message: Build of instance 5f aborted: Failed to '
+    'allocate the network(s)., Code: 500"',
+)
+IN_VAIN = leaf_of(
+    "masters.0.ready", "WaitConditionTimeout: resources.ready: 0 of 1 received", "OS::Heat::WaitCondition"
+)
+
+
+@pytest.mark.parametrize("other", [BROKEN_OFF, IN_VAIN])
+def test_a_cause_comes_before_what_it_made_fail(other: StackResource) -> None:
+    found = faults.collect([other, BUILD_ABORTED])
+    assert faults.one_line(found, "Stack CREATE failed").startswith("node 1: Build of instance 5f aborted: Failed to")
+
+
+def test_where_all_was_broken_off_the_stack_says_why() -> None:
+    assert faults.one_line(faults.collect([BROKEN_OFF]), "Create timed out") == "Create timed out"

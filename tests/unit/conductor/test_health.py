@@ -1,15 +1,17 @@
 """How bays are is found out, told when it changes, and never by two at once."""
 
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from magnum.common import states
+from magnum.common import clock, states
 from magnum.common.states import Health, Verb
 from magnum.conductor.health import HealthWatch
 from magnum.db import bay_health, models
 from tests.fakes.cloud import FakeCloud
-from tests.unit.conductor.conftest import Ready, World
+from tests.unit.conductor.conftest import PATIENCE, Ready, World
 
 INTERVAL = 30
 
@@ -96,7 +98,7 @@ def test_nothing_is_told_of_a_bay_that_is_deleted_meanwhile(world: World, ready_
     if gone:
         world.work()
     with world.database.writer() as session:
-        bay_health.write(session, seen, Health.UNKNOWN, {"api": "The bay's API does not answer."})
+        bay_health.write(session, seen, Health.UNKNOWN, {"api": "The bay's API does not answer."}, clock.now())
     assert told(world, uuid) == []
 
 
@@ -136,3 +138,77 @@ def test_nobody_looks_at_bays_that_are_made_or_deleted(world: World, cloud: Fake
     assert "DELETE_IN_PROGRESS" in statuses
     look(world)
     assert world.bay(uuid).health_status is None
+
+
+def test_a_look_that_comes_late_writes_nothing_over_a_newer_one(
+    world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    look(world)
+    world.time.passes(INTERVAL + 1)
+    healthy = world.running(uuid).healthy
+
+    def paused() -> bool:
+        monkeypatch.setattr(world.running(uuid), "healthy", healthy)
+        world.time.passes(600)
+        world.running(uuid).answers = False
+        look(world)
+        return True
+
+    monkeypatch.setattr(world.running(uuid), "healthy", paused)
+    look(world)
+    assert world.bay(uuid).health_status == Health.UNKNOWN
+    assert node_states(world, uuid) == ["Unknown", "Unknown"]
+
+
+def test_what_is_wrong_is_named_however_much_is_well(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=250)
+    last = sorted(world.stack(uuid).nodes)[-1]
+    world.running(uuid).not_ready = {last}
+    look(world)
+    assert (world.bay(uuid).health_status_reason or {})[f"{last}.Ready"] == "False"
+    assert f"{last}.Ready" in told(world, uuid)[0][1]
+
+
+def test_each_thing_that_goes_wrong_is_told_once(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=3)
+    first, second, _ = world.stack(uuid).nodes
+    for gone in (set(), {first}, {first}, {first, second}, set()):
+        world.running(uuid).not_ready = gone
+        look(world)
+        world.time.passes(INTERVAL + 1)
+    assert [level for level, _ in told(world, uuid)] == ["info", "warning", "warning", "info"]
+
+
+def test_a_slow_bay_holds_up_no_other(world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, *others = [ready_bay() for _ in range(40)]
+    seen: set[str] = set()
+    all_seen = threading.Event()
+
+    def look_at(bay: str) -> Callable[[], bool]:
+        def healthy() -> bool:
+            seen.add(bay)
+            if seen.issuperset(others):
+                all_seen.set()
+            return bay != slow or all_seen.wait(PATIENCE)
+
+        return healthy
+
+    for bay in (slow, *others):
+        monkeypatch.setattr(world.running(bay), "healthy", look_at(bay))
+    HealthWatch(world.tools, INTERVAL).look()
+    assert world.bay(slow).health_status == Health.HEALTHY, "it ended once all others were seen"
+
+
+def test_of_a_bay_whose_deletion_failed_no_node_is_said_to_be_ready(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    look(world)
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.turn()
+    world.stack(uuid).fail("Resource DELETE failed: the network is in use")
+    world.work()
+    assert world.bay(uuid).status == "DELETE_FAILED"
+    assert node_states(world, uuid) == ["Unknown", "Unknown"]
