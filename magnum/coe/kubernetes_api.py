@@ -136,7 +136,7 @@ class KubernetesApi:
         message = _message(answer)
         if status == 401:
             raise self._unreachable("does not accept Magnum's certificate")
-        if status == 429 and method == "GET":
+        if status == 429 and not path.endswith("/eviction"):  # there it is a disruption budget that says no
             raise self._unreachable("is too busy to answer")
         if 400 <= status < 500:
             raise RemoteRefusal(status, message or f"Kubernetes refused the request with code {status}.")

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from oslo_config import cfg
+from oslo_log import log
 
 from magnum.certificates.authority import Authority, ClientCredentials
+from magnum.certificates.storage import KeyProblem
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import Access
 from magnum.common import clock
@@ -16,6 +18,8 @@ from magnum.common.limits import CallLimits
 from magnum.common.recent import Recent
 from magnum.db import models
 from magnum.db.session import Database
+
+LOG = log.getLogger(__name__)
 
 _RENEW_BEFORE = timedelta(hours=1)
 _MOST_CREDENTIALS = 1024
@@ -61,6 +65,11 @@ class BayDoor:
                 made = self._authority.client_credentials(session, bay_uuid)
         except Conflict as error:  # the authority is not there yet, or has ended
             raise BayUnreachable(error.message) from error
+        except KeyProblem as error:
+            LOG.error("The keys of bay %s cannot be read: %s", bay_uuid, error)
+            raise BayUnreachable(
+                f"The keys of bay {bay_uuid} cannot be read; the operator finds why in the log."
+            ) from error
         with self._lock:
             self._credentials.put(bay_uuid, made)
         return made

@@ -169,7 +169,7 @@ def _complete(
     if operation is Verb.CREATE:
         return {**arguments, "again": True}
     if operation is Verb.DELETE:
-        again = bay.status == states.BayStatus.DELETE_FAILED
+        again = bay.status == states.BayStatus.DELETE_FAILED and bool(bay.faults)  # who asks was told what is left
         return {**arguments, "again": again, "cleaned": _was_cleaned(session, bay)}
     last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
     whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had

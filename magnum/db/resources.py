@@ -61,17 +61,26 @@ class Page:
 
 
 def find(
-    session: Session, context: RequestContext, model: type[Row], ident: str, *, bay_uuid: str | None = None
+    session: Session,
+    context: RequestContext,
+    model: type[Row],
+    ident: str,
+    *,
+    bay_uuid: str | None = None,
+    to_change: bool = False,
 ) -> Row:
     """The one object with this uuid or name. A name means the tenant's own before what others share under it.
 
     :param bay_uuid: only look in this bay
+    :param to_change: as it is now, and so it stays while this transaction lasts, but for what that changes
     :raises NotFound: there is none that this tenant may see
     :raises Conflict: several have this name
     """
     query = select(model).where(_visible(context, model), _named(model, ident))
     if bay_uuid is not None:
         query = query.where(_column(model, "bay_uuid") == bay_uuid)
+    if to_change:
+        query = query.with_for_update()
     rows = session.scalars(query.order_by(*_own_first(context, model), model.id).limit(2)).all()
     if not rows:
         raise NotFound(f"{NAMES[model]} {ident} could not be found.")

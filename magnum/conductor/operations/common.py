@@ -5,7 +5,7 @@ import secrets
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
 from magnum.common import clock
-from magnum.common.exception import BayUnreachable, Unavailable
+from magnum.common.exception import BayUnreachable, RemoteRefusal, Unavailable
 from magnum.conductor import copies, faults
 from magnum.conductor.job import Job, user_of
 from magnum.conductor.steps import Again, Done, Step, StepFailed
@@ -17,6 +17,7 @@ CLEAR_STACK = "clear_stack"
 """The step after which the end of a stack that failed is waited for, so that another can take its place."""
 
 _PASSWORD_BYTES = 32
+_TRIES_TO_EXPLAIN = 4
 RECHECK_SECONDS = 30.0
 """The poll of all stacks wakes what waits; this is for when it cannot."""
 TRIES_OF_A_QUIET_BAY = 3
@@ -89,7 +90,12 @@ def look_at(job: Job, stack: StackState | None) -> Done | Again:
 
 def failure(job: Job, stack: StackState) -> StepFailed:
     """What made a stack fail."""
-    found = faults.collect(job.stacks.resources(stack.name, stack.id))
+    try:
+        found = faults.collect(job.stacks.resources(stack.name, stack.id))
+    except ServiceError:
+        if job.attempts + 1 < _TRIES_TO_EXPLAIN:
+            raise
+        found = []  # that it failed is told all the same
     return StepFailed(faults.one_line(found, stack.reason), found)
 
 
@@ -114,15 +120,20 @@ def register_nodes(job: Job) -> Done:
     try:
         with job.tools.bays.open(job.bay) as running:
             nodes = running.list_nodes()
-    except BayUnreachable as error:
-        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
-            raise
+    except (BayUnreachable, RemoteRefusal) as error:
+        raise_if_it_may_pass(job, error)
         return Done(f"The nodes are not listed: {error.message}", warning=True)
     with job.tools.database.writer() as session:
         copies.store(session, job.bay, "node", [copies.node_values(job.bay, node) for node in nodes], listed_at)
         job.hold(session)
     ready = sum(node.ready for node in nodes)
     return Done(f"{ready} of {len(nodes)} nodes are ready.")
+
+
+def raise_if_it_may_pass(job: Job, error: BayUnreachable | RemoteRefusal) -> None:
+    """Raise what came of asking a bay for something that can be left out, if asking again may help."""
+    if isinstance(error, BayUnreachable) and job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
+        raise error
 
 
 def workers(job: Job) -> list[str]:
@@ -135,7 +146,7 @@ def count_nodes(job: Job) -> dict[str, int]:
     try:
         with job.tools.bays.open(job.bay) as running:
             return {"node_count": sum(node.role == "node" for node in running.list_nodes())}
-    except Unavailable:
+    except (Unavailable, RemoteRefusal):
         return _count_servers(job)
 
 

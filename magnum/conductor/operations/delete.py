@@ -6,12 +6,14 @@ is told what it is. Who asks again has read that: the next deletion waits once m
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from magnum.clients.errors import Permanent
 from magnum.coe.leftovers import Leftover
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, RemoteRefusal
-from magnum.common.states import Verb
+from magnum.common.states import Health, Verb
+from magnum.conductor import copies
 from magnum.conductor.job import AS_SERVICE, Job
 from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
@@ -41,7 +43,7 @@ def remove_leftovers(job: Job) -> Done | Again:
         with job.tools.bays.open(job.bay) as running:
             left = running.remove_leftovers()
     except (BayUnreachable, RemoteRefusal) as error:
-        if job.attempts + 1 < common.TRIES_OF_A_QUIET_BAY and isinstance(error, BayUnreachable):
+        if isinstance(error, BayUnreachable) and _may_answer_yet(job):
             raise
         text = f"Load balancers and volumes that Kubernetes made may be left in the project: {error.message}"
         return Done(text, warning=True)
@@ -58,10 +60,19 @@ def remove_leftovers(job: Job) -> Done | Again:
     )
 
 
+def _may_answer_yet(job: Job) -> bool:
+    """A bay that was seen to answer is waited for as long as for what it removes: it may only start anew."""
+    if job.bay.health_status in (Health.HEALTHY, Health.UNHEALTHY):
+        return clock.now() < _cleanup_until(job)
+    return job.attempts + 1 < common.TRIES_OF_A_QUIET_BAY
+
+
 def _cleanup_until(job: Job) -> datetime:
     known = job.remembered(_CLEANUP_UNTIL)
     if known is None:
-        until = clock.now() + timedelta(seconds=job.tools.conf.bay.cleanup_timeout)
+        # The rest of the time is for the stack: a deletion that ends here each time would never be one.
+        seconds = min(timedelta(seconds=job.tools.conf.bay.cleanup_timeout), job.time_left / 2)
+        until = clock.now() + seconds
         job.remember(_CLEANUP_UNTIL, until.isoformat())
         return until
     return datetime.fromisoformat(known)
@@ -85,32 +96,40 @@ def delete_stack(job: Job) -> Done:
     """Heat has been asked to delete the stack, if there is one."""
     if not job.bay.trustee_secret:
         return Done("There is no stack to delete.")
+    if not job.remembered(AS_SERVICE):
+        try:
+            return _delete_as_user(job)
+        except Permanent as error:  # the bay's user is there, but Heat does not let it
+            if error.code not in _NOT_LET_IN:
+                raise
+            job.remember(AS_SERVICE, True)
+    return _delete_as_service(job)
+
+
+def _delete_as_user(job: Job) -> Done:
     stack_id = job.bay.stack_id
     if stack_id is None:
         stack = job.stacks.find(job.stack_name)  # made by a creation that did not live to say so
         if stack is None:
             return Done("There is no stack to delete.")
         stack_id = stack.id
-    if not job.remembered(AS_SERVICE):
-        try:
-            job.stacks.delete(job.stack_name, stack_id)
-            return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
-        except Permanent as error:  # the bay's user is there, but Heat does not let it
-            if error.code not in _NOT_LET_IN:
-                raise
-            job.remember(AS_SERVICE, True)
-    return _delete_as_service(job, stack_id)
-
-
-def _delete_as_service(job: Job, stack_id: str) -> Done:
-    """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
-    if job.stacks.get(job.stack_name, stack_id) is None:
-        text = f"Heat shows Magnum no stack {job.stack_name} ({stack_id}): it is gone, or Magnum may not see it."
-        if job.arguments.get("again"):
-            return Done(text, warning=True)
-        raise StepFailed(f"{text} See that it is gone, then delete the bay again.")
     job.stacks.delete(job.stack_name, stack_id)
-    return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.", bay={"stack_id": stack_id})
+    return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
+
+
+def _delete_as_service(job: Job) -> Done:
+    """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
+    stack_id = job.bay.stack_id
+    if stack_id and job.stacks.get(job.stack_name, stack_id) is not None:
+        job.stacks.delete(job.stack_name, stack_id)
+        return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
+    named = f"{job.stack_name} ({stack_id})" if stack_id else job.stack_name
+    text = f"Heat shows Magnum no stack {named}: it is gone, or Magnum may not see it."
+    if job.arguments.get("again"):
+        return Done(text, warning=True)
+    fault = {"service": "heat", "resource": job.stack_name, "name": job.stack_name, "type": "OS::Heat::Stack"}
+    told = {**fault, "message": "It may still be there.", "code": None}
+    raise StepFailed(f"{text} See that it is gone, then delete the bay again.", [told])
 
 
 def delete_user(job: Job) -> Done:
@@ -125,6 +144,14 @@ def _end(job: Job) -> None:
     job.tools.bays.forget(job.bay.uuid)
 
 
+def _on_failure(job: Job, _failed: StepFailed) -> dict[str, Any]:
+    """Nobody looks at the nodes any more, whatever is left of them."""
+    with job.tools.database.writer() as session:
+        copies.mark_unknown(session, job.bay.uuid, "node")
+        job.hold(session)
+    return {}
+
+
 PLAN = Plan(
     verb=Verb.DELETE,
     steps=(
@@ -135,5 +162,5 @@ PLAN = Plan(
         Step("user", delete_user),
     ),
     end=_end,
-    on_failure=lambda _job, _failed: {},
+    on_failure=_on_failure,
 )

@@ -27,7 +27,7 @@ from oslo_log import log
 
 from magnum.clients.heat import StackState
 from magnum.common import clock
-from magnum.common.exception import BayUnreachable, MagnumError
+from magnum.common.exception import BayUnreachable, MagnumError, RemoteRefusal
 from magnum.common.states import BayStatus
 from magnum.conductor import faults
 from magnum.conductor.job import Job
@@ -84,9 +84,8 @@ def reopen(job: Job, names: Sequence[str]) -> Done:
         return Done("")
     try:
         opened = _uncordon(job, staying)
-    except BayUnreachable as error:
-        if job.attempts + 1 < common.TRIES_OF_A_QUIET_BAY:
-            raise
+    except (BayUnreachable, RemoteRefusal) as error:
+        common.raise_if_it_may_pass(job, error)
         listed = ", ".join(staying)
         return Done(f"These nodes may still be closed to pods: {listed}. {error.message}", warning=True)
     return Done(f"Open to pods again: {', '.join(opened)}." if opened else "No node was closed to pods.")

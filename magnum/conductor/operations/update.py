@@ -10,11 +10,11 @@ from typing import Any
 
 from magnum.coe.nodes import Node
 from magnum.common import clock
-from magnum.common.exception import BayUnreachable
+from magnum.common.exception import BayUnreachable, RemoteRefusal
 from magnum.common.states import Verb
 from magnum.conductor.job import Job
 from magnum.conductor.operations import common, rollback
-from magnum.conductor.operations.common import TRIES_OF_A_QUIET_BAY, workers
+from magnum.conductor.operations.common import raise_if_it_may_pass, workers
 from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
 
 _REMOVED = "nodes_to_remove"
@@ -42,9 +42,8 @@ def drain_nodes(job: Job) -> Done | Again:
         return Done("No node has to be drained.")
     try:
         left = _drain_once(job, chosen)
-    except BayUnreachable as error:
-        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
-            raise
+    except (BayUnreachable, RemoteRefusal) as error:
+        raise_if_it_may_pass(job, error)
         return Done(f"The nodes could not be drained: {error.message}", warning=True)
     if not left:
         return Done(f"Drained: {', '.join(chosen)}.")
@@ -84,9 +83,8 @@ def forget_nodes(job: Job) -> Done:
             gone = sorted(node.name for node in running.list_nodes() if _is_gone(node, known))
             for name in gone:
                 running.delete_node(name)
-    except BayUnreachable as error:
-        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
-            raise
+    except (BayUnreachable, RemoteRefusal) as error:
+        raise_if_it_may_pass(job, error)
         names = ", ".join(_chosen(job)) or "nodes that are gone"
         return Done(f"Kubernetes may still know {names}: {error.message} The next change looks again.", warning=True)
     return Done(f"Removed: {', '.join(gone)}." if gone else "No node is gone.")
@@ -133,9 +131,8 @@ def _pods_per_node(job: Job) -> dict[str, int] | None:
     try:
         with job.tools.bays.open(job.bay) as running:
             return running.pods_per_node()
-    except BayUnreachable:
-        if job.attempts + 1 < TRIES_OF_A_QUIET_BAY:
-            raise
+    except (BayUnreachable, RemoteRefusal) as error:
+        raise_if_it_may_pass(job, error)
         return None
 
 

@@ -1,12 +1,14 @@
 """A deletion, and what the bay's Kubernetes made outside of its stack."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from magnum.coe.leftovers import Leftover
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
+from magnum.conductor.health import HealthWatch
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import LEASE, Ready, World
 from tests.unit.conductor.trouble import kill_before_recording, nothing_is_left, run_until_killed
@@ -120,3 +122,51 @@ def test_who_was_paused_until_all_was_over_leaves_no_user_behind(world: World, c
     world.turn("one")
     assert deleted
     assert nothing_is_left(world, cloud)
+
+
+def test_a_bay_that_was_well_is_waited_for_while_it_starts_anew(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    HealthWatch(world.tools, 30).look()
+    world.running(uuid).leftovers = [BALANCER]
+    world.running(uuid).answers = False
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=60)
+    assert world.bay(uuid).status == BayStatus.DELETE_IN_PROGRESS
+    assert cloud.calls.count["heat.delete"] == 0
+    world.running(uuid).answers = True
+    world.running(uuid).leftovers = []
+    world.work()
+    assert nothing_is_left(world, cloud)
+    assert not any("may be left" in event.text for event in world.events(uuid))
+
+
+def test_a_bay_that_was_well_is_not_waited_for_for_ever(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    HealthWatch(world.tools, 30).look()
+    world.running(uuid).answers = False
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_a_short_deletion_leaves_time_for_the_stack(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [BALANCER]
+    for _ in range(2):
+        world.ask(uuid, Verb.DELETE, timeout=timedelta(minutes=1))
+        world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_who_was_not_told_what_is_left_does_not_leave_it(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE, timeout=timedelta(seconds=1))
+    world.time.passes(60)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).faults) == (BayStatus.DELETE_FAILED, [])
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert [fault["resource"] for fault in world.bay(uuid).faults] == ["service default/web"]

@@ -3,7 +3,8 @@
 import pytest
 from oslo_db import exception as db_exc
 
-from magnum.clients.errors import Permanent, from_status
+from magnum.clients.errors import Permanent, Transient, from_status
+from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import LEASE, Ready, World
@@ -213,3 +214,43 @@ def test_a_database_that_was_away_for_a_moment_fails_no_bay(
     world.time.passes(LEASE.total_seconds() + 1)
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def test_what_a_bay_refuses_keeps_no_change_from_its_end(
+    world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay(node_count=2)
+
+    def refuse(*_: object) -> None:
+        raise RemoteRefusal(403, "A webhook says no.")
+
+    for name in ("drain", "delete_node", "pods_per_node"):
+        monkeypatch.setattr(world.running(uuid), name, refuse)
+    world.scale(uuid, 1)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+    warnings = [event.step for event in world.events(uuid) if event.level == "warning"]
+    assert warnings == ["drain", "forget_nodes"]
+
+
+def test_a_failure_that_cannot_be_explained_is_told_all_the_same(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create(timeout=None)
+    world.turn()
+    cloud.heat.only().fail("Resource CREATE failed: No valid host was found.")
+    cloud.calls.fail("heat.resources", Transient("The orchestration service does not answer."), times=1000)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    assert world.bay(uuid).status_reason == "No valid host was found."
+
+
+def test_a_stack_whose_id_nobody_knows_is_not_forgotten_either(world: World, cloud: FakeCloud) -> None:
+    uuid = world.create()
+    cloud.calls.fail("heat.create", Permanent("No."), after=True)
+    world.work()
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
+    assert [fault["type"] for fault in world.bay(uuid).faults] == ["OS::Heat::Stack"]

@@ -17,6 +17,7 @@ from magnum.common import rpc
 from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
 from magnum.common.exception import Unavailable
+from magnum.common.limits import CallLimits
 from magnum.common.rpc import ConductorClient
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.endpoints import ConductorEndpoint
@@ -81,7 +82,7 @@ def test_all_that_an_api_sends_is_on_record(conf: cfg.ConfigOpts) -> None:
 
     client = ConductorClient.__new__(ConductorClient)
     wire = Wire("1.0")
-    vars(client).update(_client=wire, _door=mock.Mock(cast=wire.call))
+    vars(client).update(_client=wire, _door=mock.Mock(cast=wire.call), _limits=CallLimits(1))
     for message in MESSAGES:
         getattr(client, message["method"])(mock.Mock(), **message["arguments"])
     methods = {name for name, value in vars(ConductorClient).items() if callable(value) and not name.startswith("_")}
