@@ -1,5 +1,6 @@
-"""The states of bays over REST, against the tables that decide: any verb at any time, in any order."""
+"""The states of bays over REST, against the tables that decide: every verb in every state, and any in any order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,11 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
+    initialize,
     invariant,
-    multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -27,6 +27,25 @@ from tests.functional.conftest import BAYMODEL, Client, People, sentences
 
 LEASE = timedelta(minutes=5)
 LATEST = {"OpenStack_API_Version": "container-infra latest"}
+NODES = 3
+ASKED = (Verb.UPDATE, Verb.RETRY, Verb.ROLLBACK, Verb.DELETE)
+WELL, BADLY, UNDONE = "ends well", "ends badly", "is undone by Heat"
+COMPLETE = (WELL,)
+CHANGING = (*COMPLETE, Verb.UPDATE)
+PATHS: dict[BayStatus, tuple[str, ...]] = {
+    BayStatus.CREATE_IN_PROGRESS: (),
+    BayStatus.CREATE_COMPLETE: COMPLETE,
+    BayStatus.CREATE_FAILED: (BADLY,),
+    BayStatus.UPDATE_IN_PROGRESS: CHANGING,
+    BayStatus.UPDATE_COMPLETE: (*CHANGING, WELL),
+    BayStatus.UPDATE_FAILED: (*CHANGING, BADLY),
+    BayStatus.ROLLBACK_IN_PROGRESS: (*CHANGING, UNDONE),
+    BayStatus.ROLLBACK_COMPLETE: (*CHANGING, UNDONE, WELL),
+    BayStatus.ROLLBACK_FAILED: (*CHANGING, UNDONE, BADLY),
+    BayStatus.DELETE_IN_PROGRESS: (Verb.DELETE,),
+    BayStatus.DELETE_FAILED: (Verb.DELETE, BADLY),
+}
+"""What happens to a new bay until it is in each state."""
 
 
 @dataclass
@@ -65,7 +84,7 @@ class Conductor:
                 return
             status = ends.well if well else ends.badly
             values: dict[str, Any] = {"status": status}
-            if well and claim.verb is Verb.UPDATE:
+            if well and bay.status is BayStatus.UPDATE_IN_PROGRESS:  # one that was undone leaves what there was
                 values["node_count"] = claim.arguments["node_count"]
             state = OperationState.DONE if well else OperationState.FAILED
             operations.finish(session, claim, state, Progress(bay=values))
@@ -79,106 +98,176 @@ class Conductor:
             operations.put_back(session, claim, claim.created_at, progress)
 
 
+class Life:
+    """A bay and its model: each thing happens to both, and what comes of it is compared."""
+
+    def __init__(self, alice: Client, database: Database, baymodel: str) -> None:
+        self._alice = alice
+        self._conductor = Conductor(database)
+        values = {"name": new_uuid()[:8], "baymodel_id": baymodel, "node_count": NODES}
+        answer = alice.post("/v1/bays", values)
+        assert answer.status_int == 201
+        self.bay = Model(answer.json["uuid"], BayStatus.CREATE_IN_PROGRESS, NODES, NODES)
+        self.is_there = True
+
+    def lead_to(self, status: BayStatus) -> None:
+        """Have happen what makes a new bay be in this state."""
+        for event in PATHS[status]:
+            if event in (WELL, BADLY):
+                self.end(well=event == WELL)
+            elif event == UNDONE:
+                self.heat_undoes()
+            else:
+                assert self.ask(Verb(event))
+        assert self.bay.status is status
+
+    def ask(self, verb: Verb, count: int = NODES + 1) -> bool:
+        """Ask for something; answers whether it was accepted, which the model must have known."""
+        bay, path = self.bay, f"/v1/bays/{self.bay.uuid}"
+        if verb is Verb.UPDATE:
+            return self._update(path, count)
+        if verb is Verb.DELETE:
+            return self._answered(self._alice.delete(path), verb, code=204)
+        accepted = self._answered(self._alice.post(f"{path}/actions/{verb}", None), verb)
+        if accepted and verb is Verb.ROLLBACK:
+            bay.wanted = bay.whole
+        return accepted
+
+    def _update(self, path: str, count: int) -> bool:
+        change = [{"op": "replace", "path": "/node_count", "value": count}]
+        shown = self._alice.get(path).json["node_count"]
+        answer = self._alice.patch(path, change, **LATEST)
+        if count == shown and self.bay.status not in states.CHANGING | states.HALF_CHANGED:
+            assert answer.status_int == 202  # nothing to do, whatever the status
+            return False
+        accepted = self._answered(answer, Verb.UPDATE)
+        if accepted:
+            self.bay.wanted = count
+        return accepted
+
+    def end(self, *, well: bool) -> None:
+        """What runs ends."""
+        bay, ends = self.bay, states.ENDS[self.bay.status]
+        self._conductor.end(bay, well=well)
+        if well and ends.well is None:
+            self.is_there = False
+            assert self._alice.get(f"/v1/bays/{bay.uuid}").status_int == 404
+            return
+        if well and bay.status is BayStatus.UPDATE_IN_PROGRESS:
+            bay.whole = bay.wanted
+        bay.status = ends.well if well and ends.well else ends.badly
+        if bay.status in states.READY:
+            assert self._alice.get(f"/v1/bays/{bay.uuid}").json["node_count"] == bay.whole
+
+    def heat_undoes(self) -> None:
+        """The update that runs has failed, and Heat goes back."""
+        self._conductor.begin_rollback(self.bay)
+        self.bay.status = BayStatus.ROLLBACK_IN_PROGRESS
+
+    def check(self) -> None:
+        """The bay is what the model says, and its story has all that was accepted."""
+        if self.is_there:
+            shown = self._alice.get(f"/v1/bays/{self.bay.uuid}").json
+            assert shown["status"] == self.bay.status
+            events = self._alice.get(f"/v1/bays/{self.bay.uuid}/events").json["events"]
+            assert sum(event["text"].endswith(" was accepted.") for event in events) == self.bay.accepted
+
+    def remove(self) -> None:
+        """Leave nothing."""
+        if self.is_there:
+            if self.bay.status is not BayStatus.DELETE_IN_PROGRESS:
+                self.ask(Verb.DELETE)
+            self.end(well=True)
+
+    def _answered(self, answer: Any, verb: Verb, code: int = 202) -> bool:
+        becomes = self.bay.start(verb)
+        if becomes is None:
+            assert answer.status_int == 409, answer.text
+            assert self.bay.uuid in sentences(answer)[0]
+            return False
+        assert answer.status_int == code, answer.text
+        self.bay.status = becomes
+        self.bay.accepted += 1
+        return True
+
+
+@pytest.fixture
+def alice(people: People, conductor: Any) -> Client:
+    return people("project-a", "alice")
+
+
+@pytest.fixture
+def baymodel(alice: Client) -> str:
+    return str(alice.post("/v1/baymodels", BAYMODEL).json["uuid"])
+
+
+@pytest.fixture
+def life(alice: Client, database: Database, baymodel: str) -> Iterator[Life]:
+    life = Life(alice, database, baymodel)
+    yield life
+    life.remove()
+
+
+@pytest.mark.parametrize("verb", ASKED)
+@pytest.mark.parametrize("status", BayStatus)
+def test_every_verb_in_every_state(life: Life, status: BayStatus, verb: Verb) -> None:
+    life.lead_to(status)
+    assert life.ask(verb, NODES + 2) is ((status, verb) in states.STARTS)
+    life.check()
+
+
+def test_a_bay_goes_back_to_what_it_was_however_often_it_is_changed(life: Life) -> None:
+    life.lead_to(BayStatus.ROLLBACK_COMPLETE)
+    life.ask(Verb.UPDATE, NODES + 2)
+    life.end(well=False)
+    assert life.ask(Verb.ROLLBACK)
+    life.end(well=True)
+    life.check()
+
+
 def machine(alice: Client, database: Database, baymodel: str) -> type[RuleBasedStateMachine]:
-    """The machine, for one application."""
+    """A bay that begins in any state, for one application."""
 
-    class Bays(RuleBasedStateMachine):
-        bays = Bundle("bays")
+    class Bay(RuleBasedStateMachine):
+        life: Life
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.conductor = Conductor(database)
-            self.known: dict[str, Model] = {}
+        @initialize(status=st.sampled_from(BayStatus))
+        def begin(self, status: BayStatus) -> None:
+            self.life = Life(alice, database, baymodel)
+            self.life.lead_to(status)
 
-        @rule(target=bays, count=st.integers(1, 5))
-        def create(self, count: int) -> Model:
-            answer = alice.post("/v1/bays", {"name": new_uuid()[:8], "baymodel_id": baymodel, "node_count": count})
-            assert answer.status_int == 201
-            bay = Model(answer.json["uuid"], BayStatus.CREATE_IN_PROGRESS, count, count)
-            self.known[bay.uuid] = bay
-            return bay
+        @precondition(lambda self: self.life.is_there)
+        @rule(verb=st.sampled_from(ASKED), count=st.integers(1, 5))
+        def ask(self, verb: Verb, count: int) -> None:
+            self.life.ask(verb, count)
 
-        @rule(bay=bays, count=st.integers(1, 5))
-        def update(self, bay: Model, count: int) -> None:
-            change = [{"op": "replace", "path": "/node_count", "value": count}]
-            shown = alice.get(f"/v1/bays/{bay.uuid}").json["node_count"]
-            answer = alice.patch(f"/v1/bays/{bay.uuid}", change, **LATEST)
-            in_earnest = bay.status in states.CHANGING | states.HALF_CHANGED
-            if count == shown and not in_earnest:
-                assert answer.status_int == 202  # nothing to do, whatever the status
-                return
-            if self.answered(answer, bay, Verb.UPDATE):
-                bay.wanted = count
+        @precondition(lambda self: self.life.is_there and self.life.bay.status in states.ENDS)
+        @rule(well=st.booleans())
+        def end(self, well: bool) -> None:
+            self.life.end(well=well)
 
-        @rule(bay=bays)
-        def retry(self, bay: Model) -> None:
-            self.answered(alice.post(f"/v1/bays/{bay.uuid}/actions/retry", None), bay, Verb.RETRY)
+        @precondition(lambda self: self.life.is_there and self.life.bay.status is BayStatus.UPDATE_IN_PROGRESS)
+        @rule()
+        def heat_undoes(self) -> None:
+            self.life.heat_undoes()
 
-        @rule(bay=bays)
-        def rollback(self, bay: Model) -> None:
-            if self.answered(alice.post(f"/v1/bays/{bay.uuid}/actions/rollback", None), bay, Verb.ROLLBACK):
-                bay.wanted = bay.whole
-
-        @rule(bay=bays)
-        def delete(self, bay: Model) -> None:
-            assert self.answered(alice.delete(f"/v1/bays/{bay.uuid}"), bay, Verb.DELETE, code=204)
-
-        @rule(target=bays, bay=consumes(bays), well=st.booleans())
-        def end(self, bay: Model, well: bool) -> Any:
-            if bay.status not in states.ENDS:
-                return bay
-            self.conductor.end(bay, well=well)
-            ends = states.ENDS[bay.status]
-            if well and ends.well is None:
-                del self.known[bay.uuid]
-                assert alice.get(f"/v1/bays/{bay.uuid}").status_int == 404
-                return multiple()
-            if well and bay.status is BayStatus.UPDATE_IN_PROGRESS:
-                bay.whole = bay.wanted
-                assert alice.get(f"/v1/bays/{bay.uuid}").json["node_count"] == bay.wanted
-            bay.status = ends.well if well and ends.well else ends.badly
-            return bay
-
-        @rule(bay=bays)
-        def heat_undoes(self, bay: Model) -> None:
-            if bay.status is BayStatus.UPDATE_IN_PROGRESS:
-                self.conductor.begin_rollback(bay)
-                bay.status = BayStatus.ROLLBACK_IN_PROGRESS
-
-        def answered(self, answer: Any, bay: Model, verb: Verb, code: int = 202) -> bool:
-            """Whether it was accepted, which the model must have known."""
-            becomes = bay.start(verb)
-            if becomes is None:
-                assert answer.status_int == 409, answer.text
-                assert bay.uuid in sentences(answer)[0]
-                return False
-            assert answer.status_int == code, answer.text
-            bay.status = becomes
-            bay.accepted += 1
-            return True
+        @precondition(lambda self: not self.life.is_there)
+        @rule()
+        def begin_anew(self) -> None:
+            self.life = Life(alice, database, baymodel)
 
         @invariant()
-        def every_bay_is_what_the_model_says(self) -> None:
-            for bay in self.known.values():
-                shown = alice.get(f"/v1/bays/{bay.uuid}").json
-                assert shown["status"] == bay.status
-                events = alice.get(f"/v1/bays/{bay.uuid}/events").json["events"]
-                assert sum(event["text"].endswith(" was accepted.") for event in events) == bay.accepted
+        def it_is_what_the_model_says(self) -> None:
+            self.life.check()
 
         def teardown(self) -> None:
-            for bay in self.known.values():
-                if bay.status is not BayStatus.DELETE_IN_PROGRESS:
-                    alice.delete(f"/v1/bays/{bay.uuid}")
-                    bay.status = BayStatus.DELETE_IN_PROGRESS
-                self.conductor.end(bay, well=True)
+            if hasattr(self, "life"):
+                self.life.remove()
 
-    return Bays
+    return Bay
 
 
-@pytest.mark.usefixtures("conductor")
-def test_bays_are_always_in_a_state_that_the_tables_know(people: People, database: Database) -> None:
-    alice = people("project-a", "alice")
-    baymodel = alice.post("/v1/baymodels", BAYMODEL).json["uuid"]
+def test_bays_are_always_in_a_state_that_the_tables_know(alice: Client, database: Database, baymodel: str) -> None:
     run_state_machine_as_test(
         machine(alice, database, baymodel),
         settings=settings(
