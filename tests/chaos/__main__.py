@@ -7,6 +7,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
 
 from tests.chaos import plan
@@ -18,7 +19,8 @@ from tests.chaos.verdict import GRACE, Inspector
 _LONGEST_SETTLING = 240.0
 _MOST_SHOWN = 20
 _DELETION_ROUNDS = 3  # hundreds at once are more than a small machine can do in time: the next deletion goes on
-_OF_TENANTS = ("create", "update", "delete", "retry")
+_LONG_RUN = 300.0
+"""From so many seconds on everything that can happen in a run has to have happened."""
 
 
 class Run:
@@ -46,13 +48,17 @@ class Run:
         self._settle(inspector)
         _say(begun, "every bay was waited for")
         made = len(inspector.bays())
-        self.problems += [*inspector.not_ended(), *inspector.strays(), *inspector.twice(), *inspector.late_ends()]
+        self.problems += [*inspector.not_ended(), *inspector.strays()]
         for _ in range(_DELETION_ROUNDS):
             tenants.delete_all()
             self._settle(inspector)
         self.problems += [f"after the deletion of all: {each}" for each in self._left(inspector)]
         record = tenants.record
+        self.problems += [*inspector.twice(), *inspector.late_ends(), *inspector.untold()]
         self.problems += [*inspector.broken_promises(record.promises), *record.problems, *trouble.problems]
+        late_owners = inspector.late_owners()
+        accepted = Counter(each.verb for each in record.promises)
+        self.problems += self._never_happened(accepted, trouble.counts, late_owners)
         for name, number in sorted(record.outcomes.items()):
             print(f"    {number:5} {name}")
         for name, number in sorted(trouble.counts.items()):
@@ -61,21 +67,30 @@ class Run:
             print(f"PROBLEM: {problem}")
         if not keep and not self.problems:
             self.cloud.down()
-        creates = sum(each.verb == "create" for each in record.promises)
         print(
-            f"chaos: seed {self.seed}, {time.monotonic() - begun:.0f} s, {self.cloud.database}: {creates} bays made "
-            f"({made} were left at the end of the trouble), {len(record.promises)} requests accepted, "
+            f"chaos: seed {self.seed}, {time.monotonic() - begun:.0f} s, {self.cloud.database}: "
+            f"{accepted['create']} bays made ({made} were left at the end of the trouble), {len(record.promises)} requests accepted, "
             f"slowest answer {record.slowest:.1f} s, {sum(trouble.counts.values())} troubles, "
-            f"{inspector.late_owners()} late owners refused, {len(self.problems)} problems",
+            f"{late_owners} late owners refused, {len(self.problems)} problems",
             flush=True,
         )
         return 1 if self.problems else 0
+
+    def _never_happened(self, accepted: Counter[str], troubles: Counter[str], late_owners: int) -> list[str]:
+        """What has to have happened for a run to show anything."""
+        planned = Counter(action.kind for action in self.actions)
+        told = [] if 2 * accepted["create"] >= planned["create"] else [f"{accepted['create']} creations were accepted"]
+        if self.seconds >= _LONG_RUN:
+            told += [f"no {verb} was ever accepted" for verb in plan.VERBS if not accepted[verb]]
+            told += [f"no {kind} was ever made" for kind in {*planned} - {*plan.VERBS} if not troubles[kind]]
+            told += [] if late_owners else ["no late owner was ever refused"]
+        return told
 
     def _act(self, tenants: Tenants, trouble: Trouble) -> None:
         begun = time.monotonic()
         for action in self.actions:
             time.sleep(max(0.0, begun + action.at - time.monotonic()))
-            if action.kind in _OF_TENANTS:
+            if action.kind in plan.VERBS:
                 tenants.ask(action)
             else:
                 print(action, flush=True)

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 import yaml
 
-from magnum.localcloud import health, identity, ini, postgresql, processes, rabbit, venvs
+from magnum.localcloud import health, identity, ini, memcached, postgresql, processes, rabbit, venvs
 from magnum.localcloud.files import Secrets, write_private
 from magnum.localcloud.heat_stand_in_service import HeatStandIn
 from magnum.localcloud.identity import Identity
@@ -45,6 +45,10 @@ class Process:
     name: str
     pid_file: Path
     start: Callable[[], object]
+
+    @property
+    def runs(self) -> bool:
+        return processes.running(self.pid_file) is not None
 
     def kill(self) -> None:
         """End it at once, with all its children."""
@@ -237,6 +241,7 @@ class ChaosCloud:
         self._know("keystone", keystone.start)
         self._know("heat", heat.start)
         self._know(rabbit.NAME, self._rabbit.start)
+        self._know(memcached.NAME, lambda: memcached.start(self.paths, self.ports))
         if self.database == "postgresql":
             self._know(postgresql.NAME, PostgreSQL(self.paths).start, plan.DATABASE)
         else:

@@ -8,8 +8,12 @@ from typing import Any
 TENANTS = 3
 APIS = ("magnum-api", "magnum-api-2")
 CONDUCTORS = ("magnum-conductor", "magnum-conductor-2", "magnum-conductor-3")
-BUS, DATABASE, HEAT, KEYSTONE = "rabbitmq", "database", "heat", "keystone"
+BUS, DATABASE, HEAT, KEYSTONE, CACHE = "rabbitmq", "database", "heat", "keystone", "memcached"
+OTHERS = (HEAT, KEYSTONE, BUS, DATABASE, CACHE)
 LINES = ("bus", "database")
+
+VERBS = ("create", "update", "delete", "retry", "rollback")
+WAYS_ON = ("retry", "rollback")
 
 _CALM_SECONDS = 3.0
 _BETWEEN_REQUESTS = 0.9
@@ -41,7 +45,7 @@ def _requests(dice: random.Random, seconds: float) -> Iterator[Action]:
     """Of tenants: what they ask for may make no sense at that time, as with tenants."""
     at, bays = 0.0, 0
     while (at := at + dice.expovariate(1 / _BETWEEN_REQUESTS)) < seconds:
-        kind = dice.choices(("create", "update", "delete", "retry"), (45, 25, 20, 10))[0] if bays > 3 else "create"
+        kind = dice.choices(VERBS, (42, 24, 18, 9, 7))[0] if bays > 3 else "create"
         values: dict[str, Any] = {"api": dice.randrange(len(APIS))}
         if kind == "create":
             number = bays
@@ -55,6 +59,8 @@ def _requests(dice: random.Random, seconds: float) -> Iterator[Action]:
             number = dice.randrange(max(0, bays - 40), bays)
             if kind == "update":
                 values |= {"nodes": dice.randint(1, 5), "rollback": dice.random() < 0.3}
+            elif kind in WAYS_ON:
+                values |= {"failed": round(dice.random(), 3)}  # which of those that have failed by then, if any has
         yield Action(at, kind, str(number), {"tenant": number % TENANTS, **values})
 
 
@@ -74,13 +80,13 @@ def _troubles(dice: random.Random, seconds: float) -> Iterator[Action]:
 
 
 def _of_processes(dice: random.Random) -> Iterator[Action]:
-    for name in (*APIS, *CONDUCTORS, HEAT, KEYSTONE, BUS, DATABASE):
+    for name in (*APIS, *CONDUCTORS, *OTHERS):
         yield Action(0, "kill", name, {"away": round(dice.uniform(0, 3), 1)})
-    for name in (dice.choice(APIS), dice.choice(CONDUCTORS), dice.choice((HEAT, KEYSTONE, BUS, DATABASE))):
+    for name in (dice.choice(APIS), dice.choice(CONDUCTORS), *OTHERS):
         yield Action(0, "restart", name)
     for name in CONDUCTORS:
         yield Action(0, "freeze", name, {"seconds": round(dice.uniform(7, 12), 1)})  # a lease is 5 s
-    for name in (dice.choice(APIS), HEAT, KEYSTONE, BUS, DATABASE):
+    for name in (dice.choice(APIS), *OTHERS):
         yield Action(0, "freeze", name, {"seconds": round(dice.uniform(2, 8), 1)})
 
 

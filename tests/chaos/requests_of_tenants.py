@@ -10,12 +10,15 @@ from typing import Any
 import requests
 
 from tests.chaos.cloud import ChaosCloud, Tenant
-from tests.chaos.plan import Action
+from tests.chaos.plan import WAYS_ON, Action
 
 _WORKERS = 8
 _SECONDS = 45.0
 _TRIES = 4
 _PAUSE = 1.0
+_ALLOWED = {"create": (503,)}
+_ALLOWED_OF_A_BAY = (404, 409, 503)
+"""What may be answered beside 2xx."""
 _ROLLBACK = {"OpenStack-API-Version": "container-infra latest"}
 
 
@@ -71,19 +74,36 @@ class Tenants:
 
     def _work(self, actions: "queue.Queue[Action | None]") -> None:
         while (action := actions.get()) is not None:
-            tenant = self._tenants[action.values["tenant"]]
-            if action.kind == "create":
-                self._create(action, tenant)
-            elif action.target in self._bays:
-                path = f"/bays/{self._bays[action.target]}"
-                if action.kind == "update":
-                    self._update(action, tenant, path)
-                elif action.kind == "delete":
-                    self._send(action, tenant, "DELETE", path, None)
-                else:
-                    self._send(action, tenant, "POST", f"{path}/actions/retry", None)
-            else:
-                self._count(f"{action.kind} of a bay that is not known")
+            try:
+                self._ask(action, self._tenants[action.values["tenant"]])
+            except Exception as error:  # noqa: BLE001 - a thread that ends would leave all later requests unsent
+                with self.record.lock:
+                    self.record.problems.append(f"{action} could not be asked: {error!r}")
+
+    def _ask(self, action: Action, tenant: Tenant) -> None:
+        if action.kind == "create":
+            self._create(action, tenant)
+        elif action.kind in WAYS_ON:
+            self._go_on(action, tenant)
+        elif action.target not in self._bays:
+            self._count(f"{action.kind} of a bay that is not known")
+        elif action.kind == "update":
+            self._update(action, tenant, f"/bays/{self._bays[action.target]}")
+        else:
+            self._send(action, tenant, "DELETE", f"/bays/{self._bays[action.target]}", None)
+
+    def _go_on(self, action: Action, tenant: Tenant) -> None:
+        """Ask for a way on from what failed, or where nothing has for one that there may not be."""
+        failed = [(bay["uuid"], bay["status"]) for bay in self._listed(tenant) if bay["status"].endswith("_FAILED")]
+        bay, status = self._bays.get(action.target), "what has not failed"
+        if failed:
+            bay, status = failed[int(action.values["failed"] * len(failed))]
+        if bay is None:
+            self._count(f"{action.kind} of a bay that is not known")
+            return
+        answer = self._send(action, tenant, "POST", f"/bays/{bay}/actions/{action.kind}", None)
+        if answer is not None and answer.ok:
+            self._count(f"{action.kind} accepted of {status}")
 
     def _create(self, action: Action, tenant: Tenant) -> None:
         name = f"bay-{action.target}"
@@ -128,13 +148,10 @@ class Tenants:
             try:
                 headers = {"X-Auth-Token": tenant.token, **(_ROLLBACK if "rollback" in path else {})}
                 answer = requests.request(method, url, json=body, headers=headers, timeout=_SECONDS)
-            except requests.ConnectionError as error:
-                if "refused" in str(error):  # it has not been heard
+            except requests.RequestException as error:
+                if isinstance(error, requests.ConnectionError) and "refused" in str(error):  # it has not been heard
                     time.sleep(_PAUSE)
                     continue
-                self._count(f"{action.kind} unanswered")
-                return None
-            except requests.Timeout:
                 self._count(f"{action.kind} unanswered")
                 return None
             self._note(action, answer, time.monotonic() - begun)
@@ -148,7 +165,7 @@ class Tenants:
         self._count(f"{action.kind} {answer.status_code}")
         with self.record.lock:
             self.record.slowest = max(self.record.slowest, seconds)
-            if answer.status_code >= 500 and answer.status_code != 503:
+            if not answer.ok and answer.status_code not in _ALLOWED.get(action.kind, _ALLOWED_OF_A_BAY):
                 self.record.problems.append(f"{action} was answered with {answer.status_code}: {answer.text[:300]}")
             elif answer.ok and _starts(action, answer):
                 self.record.promises.append(

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from tests.chaos import plan
 from tests.chaos.cloud import ChaosCloud
 from tests.chaos.plan import Action
 
@@ -35,7 +36,10 @@ class Trouble:
             thread.join()
         for line in self._cloud.lines.values():
             line.mend()
-        for name in ("database", "rabbitmq", "keystone", "heat"):
+        for name in (*plan.APIS, *plan.CONDUCTORS):  # these outlive whatever others do
+            if not self._cloud.processes[name].runs:
+                self.problems.append(f"{name} has ended by itself")
+        for name in (plan.CACHE, plan.DATABASE, plan.BUS, plan.KEYSTONE, plan.HEAT):
             self._cloud.processes[name].have()
         for process in self._cloud.processes.values():
             process.thaw()

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from tests.chaos.cloud import ChaosCloud
 from tests.chaos.requests_of_tenants import Promise
 
-_LATE = re.compile(r"Operation \S+ \(\w+ of bay \S+\) has gone to another")
+_LOST = re.compile(r"Operation (\S+) \(\w+ of bay \S+\) has gone to another")
 _SHOWN = 5
 GRACE = timedelta(seconds=45)
 """How long after its deadline, or after the last trouble, an operation may take to be given up."""
@@ -48,9 +48,11 @@ class Inspector:
         return [(bay, verb, _utc(deadline)) for bay, verb, deadline in self._rows(query)]
 
     def late_owners(self) -> int:
-        """How often a conductor that had lost an operation was refused."""
+        """How often a conductor that had lost an operation to another was refused; not to a deletion."""
         logs = self._cloud.paths.logs.glob("magnum-conductor*.log*")
-        return sum(len(_LATE.findall(log.read_text(errors="replace"))) for log in logs)
+        lost = [uuid for log in logs for uuid in _LOST.findall(log.read_text(errors="replace"))]
+        superseded = {row[0] for row in self._rows("SELECT uuid FROM operations WHERE state = 'superseded'")}
+        return sum(uuid not in superseded for uuid in lost)
 
     def strays(self) -> list[str]:
         """What is there without a bay, and bays that say they have what is not there."""
@@ -63,6 +65,7 @@ class Inspector:
         rows = {bay.stack_id: bay for bay in bays if bay.stack_id}
         return [
             *_problem("stacks without a row", [n for n in stacks.values() if n.rpartition("-")[2] not in endings]),
+            *_problem("complete bays without a stack", [_told(bay) for bay in bays if _lacks_stack(bay)]),
             *_problem("rows without their stack", [_told(bay) for key, bay in rows.items() if key not in stacks]),
             *_problem("rows whose stack is another", self._other_stacks(bays, stacks)),
             *_problem("certificates without a row", sorted(certificates - uuids)),
@@ -77,6 +80,14 @@ class Inspector:
             "accepted requests that are in no event",
             [f"{each.verb} {each.bay_uuid} {each.request_id}" for each in promises if _key(each) not in told],
         )
+
+    def untold(self) -> list[str]:
+        """Operations, those too whose answers were lost, that no story tells of."""
+        query = (
+            "SELECT o.verb, o.bay_uuid, o.request_id FROM operations o LEFT JOIN bay_events e "
+            "ON e.bay_uuid = o.bay_uuid AND e.request_id = o.request_id WHERE e.id IS NULL"
+        )
+        return _problem("operations that are in no event", [" ".join(map(str, row)) for row in self._rows(query)])
 
     def twice(self) -> list[str]:
         """Steps that two owners have both finished: each is finished once in an operation."""
@@ -119,6 +130,10 @@ class Inspector:
 def _problem(what: str, found: list[str]) -> list[str]:
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return [f"{what}: {'; '.join(found[:_SHOWN])}{more}"] if found else []
+
+
+def _lacks_stack(bay: Bay) -> bool:
+    return bay.status.endswith("_COMPLETE") and not bay.stack_id
 
 
 def _told(bay: Bay) -> str:
