@@ -69,8 +69,8 @@ class Run:
             self.cloud.down()
         print(
             f"chaos: seed {self.seed}, {time.monotonic() - begun:.0f} s, {self.cloud.database}: "
-            f"{accepted['create']} bays made ({made} were left at the end of the trouble), {len(record.promises)} requests accepted, "
-            f"slowest answer {record.slowest:.1f} s, {sum(trouble.counts.values())} troubles, "
+            f"{accepted['create']} bays made ({made} were left at the end of the trouble), "
+            f"{len(record.promises)} requests accepted, slowest answer {record.slowest:.1f} s, {sum(trouble.counts.values())} troubles, "
             f"{late_owners} late owners refused, {len(self.problems)} problems",
             flush=True,
         )
