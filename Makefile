@@ -95,7 +95,7 @@ compat:  ## compat tests alone: clients of 2015 and 2016 from PyPI, each verb of
 integration compat: $(READY)
 	@echo "== $@ tests"; \
 	if reason=$$($(BIN)/magnum-local $(TEST_CLOUD) check 2>&1); then \
-	    $(BIN)/pytest --verbose $(TESTS); \
+	    $(BIN)/pytest --verbose --durations 20 $(TESTS); \
 	else \
 	    echo; echo "NOT RUN: the tests in $(TESTS), since they need a local cloud:"; echo "$$reason"; \
 	    [ -z "$(STRICT)" ] || { echo "STRICT is set, so this is a failure."; exit 1; }; \

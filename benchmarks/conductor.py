@@ -32,8 +32,9 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,8 +44,10 @@ from many_tenants import Hanging, hang, quota
 from stage import NotStarted
 
 from magnum.clients.cloud import Cloud
+from magnum.clients.heat import StackState
 from magnum.conductor.polling import StackPoll
 from magnum.conductor.tools import make_tools
+from magnum.db import operations
 from magnum.drivers.base import load_drivers
 
 LATENCY = 0.05
@@ -84,6 +87,18 @@ class Figure:
         return f"{self.job:7} {self.title:60} {self.value:10.2f} {self.unit:4}{said}{'  MISSED' if self.missed else ''}"
 
 
+class _CountingPoll(StackPoll):
+    """A poll that counts the bays of whose stacks it was told."""
+
+    noted = 0
+    _counting = threading.Lock()
+
+    def _note(self, waiting: Sequence[operations.Waiting], seen: Mapping[str, StackState]) -> None:
+        with self._counting:
+            self.noted += sum(each.stack_id in seen for each in waiting)
+        super()._note(waiting, seen)
+
+
 def sweep(options: argparse.Namespace) -> Iterator[Figure]:
     """Look at all bays in progress."""
     for sees_all in (False, True):
@@ -95,7 +110,7 @@ def sweep(options: argparse.Namespace) -> Iterator[Figure]:
 
 def _sweeps(on: Place, options: argparse.Namespace, *, sees_all: bool) -> Iterator[Figure]:
     configuration, database = on.configuration(), on.database
-    poll = StackPoll(make_tools(configuration, database, Cloud(configuration), load_drivers()), lambda: None, "me")
+    poll = _CountingPoll(make_tools(configuration, database, Cloud(configuration), load_drivers()), lambda: None, "me")
     per_project = math.ceil(options.bays / options.projects)
     shown = "all at once" if sees_all else f"{options.projects} projects"
     calls = math.ceil(options.bays / STACKS_PER_CALL)
@@ -103,9 +118,10 @@ def _sweeps(on: Place, options: argparse.Namespace, *, sees_all: bool) -> Iterat
         calls = options.projects * math.ceil(per_project / STACKS_PER_CALL)
     for number, name in enumerate(("first", "next")):
         on.order("DELETE", "/calls")
-        begun = time.monotonic()
+        poll.noted, begun = 0, time.monotonic()
         poll.poll()
         yield Figure("sweep", f"{name} sweep, {shown}", time.monotonic() - begun, "s", SWEEP_SECONDS)
+        yield Figure("sweep", f"bays seen in the {name} sweep, {shown}", poll.noted, "", options.bays, options.bays)
         # The first one also finds out, with one call, whether Heat shows all.
         asked = sum(on.calls().values())
         yield Figure("sweep", f"calls to Heat in the {name} sweep, {shown}", asked, "", calls + (number == 0))

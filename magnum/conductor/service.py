@@ -59,7 +59,8 @@ class Conductor:
         ]
         workloads = Workloads(conf, database, self._tools.bays)
         containers = Containers(conf, database, engines={})  # no driver of ours makes bays that have one
-        self._server = rpc.server(conf, bus, [ConductorEndpoint(self._sweep, workloads, containers)])
+        endpoint = ConductorEndpoint(self._sweep, workloads, containers, conf.conductor.rpc_threads)
+        self._server = rpc.server(conf, bus, [endpoint])
 
     def start(self) -> None:
         """Start working."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from oslo_log import log
 
-from magnum.clients.errors import Permanent, ServiceError
+from magnum.clients.errors import Permanent, ServiceError, Transient
 from magnum.clients.heat import StackState
 from magnum.clients.keystone import BayUser
 from magnum.conductor.tools import Tools
@@ -88,7 +88,11 @@ class StackLists:
             return bays
         stack_ids = [bay.stack_id for bay in bays]
         first = stack_ids if self._sees_all else stack_ids[:_FIRST_LOOK]
-        seen = self._seen_by_magnum(first)
+        try:
+            seen = self._seen_by_magnum(first)
+        except Transient as error:
+            LOG.info("Magnum cannot list all stacks now; each project is asked for its own: %s", error.message)
+            return bays
         self._sees_all = bool(seen)
         if not seen:
             self._blind_until = time.monotonic() + _BLIND_SECONDS

@@ -70,8 +70,9 @@ class Run:
         print(
             f"chaos: seed {self.seed}, {time.monotonic() - begun:.0f} s, {self.cloud.database}: "
             f"{accepted['create']} bays made ({made} were left at the end of the trouble), "
-            f"{len(record.promises)} requests accepted, slowest answer {record.slowest:.1f} s, {sum(trouble.counts.values())} troubles, "
-            f"{late_owners} late owners refused, {len(self.problems)} problems",
+            f"{len(record.promises)} requests accepted, slowest answer {record.slowest:.1f} s, "
+            f"{sum(trouble.counts.values())} troubles, {late_owners} late owners refused, "
+            f"{len(self.problems)} problems",
             flush=True,
         )
         return 1 if self.problems else 0

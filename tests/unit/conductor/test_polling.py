@@ -119,6 +119,17 @@ def test_one_conductor_polls_for_all(world: World, cloud: FakeCloud) -> None:
     assert cloud.calls.count == {"heat.states": 4}
 
 
+def test_where_heat_does_not_list_all_it_may_list_those_of_a_project(world: World, cloud: FakeCloud) -> None:
+    bay, *_ = waiting(world, cloud, 2)
+    world.stack(bay).settle()
+    cloud.calls.fail("heat.states", Transient("The orchestration service does not answer."))
+    world.poll()
+    world.turn()
+    assert world.bay(bay).status == BayStatus.CREATE_COMPLETE
+    world.poll()
+    assert cloud.calls.count["heat.states"] == 3, "and all are asked for at once again"
+
+
 def test_another_polls_when_the_one_who_did_is_gone(world: World, cloud: FakeCloud) -> None:
     waiting(world, cloud, 1)
     StackPoll(world.tools, lambda: None, "killed").poll()

@@ -1,23 +1,27 @@
 """A whole conductor in its threads: what wakes it, and how it stops."""
 
+import threading
 import time as real_time
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import pytest
 from oslo_config import cfg
 
 from magnum.common import rpc
+from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
 from magnum.common.exception import Invalid, NotFound, Unavailable
 from magnum.common.idents import new_uuid
 from magnum.common.rpc import ConductorClient
 from magnum.common.states import BayStatus
+from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.service import Conductor
 from magnum.conductor.tools import Tools
 from magnum.db import models
 from magnum.db.session import Database
 from tests.fakes.cloud import FakeCloud
-from tests.unit.conductor.conftest import World, eventually
+from tests.unit.conductor.conftest import PATIENCE, World, eventually
 
 
 @pytest.fixture
@@ -133,3 +137,27 @@ def test_it_stops_quickly_and_hands_over(
     cloud.heat.at_once = True
     world.work(owner="two")
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def test_a_project_whose_bays_hang_leaves_threads_to_others(conf: cfg.ConfigOpts, context: RequestContext) -> None:
+    over, inside = threading.Event(), threading.Event()
+    workloads = mock.Mock()
+
+    def hang(*_: object) -> None:
+        inside.set()
+        over.wait(PATIENCE)
+
+    workloads.refresh.side_effect = hang
+    endpoint = ConductorEndpoint(mock.Mock(), workloads, mock.Mock(), threads=2)
+    first = threading.Thread(target=endpoint.workload_refresh, args=(context, "pod", []))
+    first.start()
+    try:
+        assert inside.wait(PATIENCE)
+        with pytest.raises(messaging.ExpectedException):
+            endpoint.workload_refresh(context, "pod", [])
+        workloads.refresh.side_effect = None
+        endpoint.workload_refresh(RequestContext(project_id="another", overwrite=False), "pod", [])
+    finally:
+        over.set()
+        first.join(PATIENCE)
+    assert workloads.refresh.call_count == 2

@@ -56,7 +56,7 @@ class Listener:
 def test_a_conductor_takes_what_older_apis_send(conf: cfg.ConfigOpts, message: dict[str, Any]) -> None:
     conf.set_override("rpc_timeout", 5, group="conductor")
     parts = [mock.Mock(**{f"{name}.return_value": "answer" for name in ("create", "logs", "execute")}) for _ in "123"]
-    listener = Listener(conf, ConductorEndpoint(*parts))
+    listener = Listener(conf, ConductorEndpoint(parts[0], parts[1], parts[2], threads=2))
     try:
         target = messaging.Target(topic=conf.conductor.topic, version=message["version"])
         client = messaging.get_rpc_client(listener.bus, target, timeout=5)
