@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from oslo_log import log
+
+from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import Permanent
 from magnum.coe.leftovers import Leftover
 from magnum.common import clock
@@ -17,6 +20,8 @@ from magnum.conductor import copies
 from magnum.conductor.job import AS_SERVICE, Job
 from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
+
+LOG = log.getLogger(__name__)
 
 _NOT_LET_IN = (401, 403)
 _CLEANUP_UNTIL = "cleanup_until"
@@ -31,8 +36,12 @@ def find_authority(job: Job) -> Done:
     try:
         return common.ensure_user(job)
     except Permanent as error:
-        job.remember(AS_SERVICE, True)
-        return Done(f"Magnum deletes the stack itself, as the bay's user cannot be had: {error.message}", warning=True)
+        reason = error.message
+    except KeyProblem as error:
+        LOG.error("The password of the user of bay %s cannot be read: %s", job.bay.uuid, error)
+        reason = "its password cannot be read. The operator finds why in the log."
+    job.remember(AS_SERVICE, True)
+    return Done(f"Magnum deletes the stack itself, as the bay's user cannot be had: {reason}", warning=True)
 
 
 def remove_leftovers(job: Job) -> Done | Again:

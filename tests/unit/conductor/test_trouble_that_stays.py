@@ -3,6 +3,7 @@
 import pytest
 from oslo_db import exception as db_exc
 
+from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import Permanent, Transient, from_status
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
@@ -254,3 +255,17 @@ def test_a_stack_whose_id_nobody_knows_is_not_forgotten_either(world: World, clo
     world.work()
     assert world.bay(uuid).status == BayStatus.DELETE_FAILED
     assert [fault["type"] for fault in world.bay(uuid).faults] == ["OS::Heat::Stack"]
+
+
+def test_a_bay_whose_secrets_cannot_be_read_any_more_can_be_deleted(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+
+    def lost(_: str) -> str:
+        raise KeyProblem("no key")
+
+    monkeypatch.setattr(world.tools.secrets, "decrypt", lost)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
