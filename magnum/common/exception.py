@@ -74,6 +74,10 @@ class BayUnreachable(Unavailable):
     """A bay's own API does not answer, or answers nothing that can be used."""
 
 
+class BayBusy(BayUnreachable):
+    """So many calls are waiting for its answers that this one was not made: nothing is known of how it is."""
+
+
 class RemoteRefusal(MagnumError):
     """A bay's own API refused, with its own code and sentence."""
 

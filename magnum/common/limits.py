@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from magnum.common.exception import BayUnreachable
+from magnum.common.exception import BayBusy
 
 
 class _Places:
@@ -41,12 +41,12 @@ class CallLimits:
     def place(self, ident: str) -> Iterator[None]:
         """Hold one of its places.
 
-        :raises BayUnreachable: none got free in time
+        :raises BayBusy: none got free in time
         """
         places, wait = self._enter(ident)
         try:
             if not places.free.acquire(timeout=wait):
-                raise BayUnreachable(
+                raise BayBusy(
                     f"{self._what} {ident} is busy: {self._count} calls have not been answered yet. Try again later."
                 )
             try:

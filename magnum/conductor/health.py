@@ -17,7 +17,7 @@ from oslo_log import log
 
 from magnum.coe.nodes import Node
 from magnum.common import clock, states
-from magnum.common.exception import MagnumError
+from magnum.common.exception import BayBusy, MagnumError
 from magnum.common.states import Health
 from magnum.conductor import copies
 from magnum.conductor.threads import tell_of_failure
@@ -78,6 +78,8 @@ class HealthWatch:
                     copies.mark_unknown(session, bay.uuid, "node")
                 else:
                     copies.store(session, bay, "node", [copies.node_values(bay, n) for n in found.nodes], looked_at)
+        except BayBusy:
+            LOG.debug("Bay %s is looked at when fewer calls wait for it.", bay.uuid)
         except Exception:  # noqa: BLE001 - one bay, however odd, or a database that is away for a moment
             tell_of_failure(LOG, "The health of bay %s could not be found out.", bay.uuid)
 
@@ -87,6 +89,8 @@ class HealthWatch:
         try:
             with self._tools.bays.open(bay) as running:
                 return _judge(bay, ready=running.healthy(), nodes=running.list_nodes())
+        except BayBusy:
+            raise
         except MagnumError as error:
             return Finding(Health.UNKNOWN, {"api": error.message})
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from magnum.common import clock, states
+from magnum.common.exception import BayBusy
 from magnum.common.states import Health, Verb
 from magnum.conductor.health import HealthWatch
 from magnum.db import bay_health, models
@@ -212,3 +213,21 @@ def test_of_a_bay_whose_deletion_failed_no_node_is_said_to_be_ready(
     world.work()
     assert world.bay(uuid).status == "DELETE_FAILED"
     assert node_states(world, uuid) == ["Unknown", "Unknown"]
+
+
+def test_a_bay_that_its_tenant_keeps_busy_is_not_said_to_be_silent(
+    world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    look(world)
+    before = world.bay(uuid)
+
+    def busy() -> bool:
+        raise BayBusy("4 calls have not been answered yet")
+
+    monkeypatch.setattr(world.running(uuid), "healthy", busy)
+    world.time.passes(INTERVAL + 1)
+    look(world)
+    after = world.bay(uuid)
+    assert (after.health_status, after.health_checked_at) == (Health.HEALTHY, before.health_checked_at)
+    assert node_states(world, uuid) == ["Ready", "Ready"]
