@@ -47,8 +47,14 @@ class Process:
     start: Callable[[], object]
 
     @property
+    def pid(self) -> int | None:
+        """Of the process that began it, if it runs."""
+        running = processes.running(self.pid_file)
+        return running.pid if running else None
+
+    @property
     def runs(self) -> bool:
-        return processes.running(self.pid_file) is not None
+        return self.pid is not None
 
     def kill(self) -> None:
         """End it at once, with all its children."""

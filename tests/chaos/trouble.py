@@ -6,12 +6,15 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import requests
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.chaos import plan
-from tests.chaos.cloud import ChaosCloud
+from tests.chaos.cloud import ChaosCloud, Process
 from tests.chaos.plan import Action
 
 _ORDER_TRIES = 10
+_AT_WORK_SECONDS = 5.0
 
 
 class Trouble:
@@ -23,6 +26,7 @@ class Trouble:
         self._threads: list[threading.Thread] = []
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        self._engine = create_engine(cloud.database_url, pool_pre_ping=True)
 
     def make(self, action: Action) -> None:
         """Do it, without waiting for its end."""
@@ -71,11 +75,26 @@ class Trouble:
                 time.sleep(values["away"])
                 process.have()
             elif action.kind == "freeze":
+                if action.target in plan.CONDUCTORS:
+                    self._wait_until_at_work(process)
                 process.freeze()
                 time.sleep(values["seconds"])
                 process.thaw()
             else:
                 process.restart()
+
+    def _wait_until_at_work(self, conductor: Process) -> None:
+        """Until it owns an operation, if it soon does: only then it is a late owner when it goes on."""
+        end = time.monotonic() + _AT_WORK_SECONDS
+        query = text("SELECT 1 FROM operations WHERE state = 'running' AND owner LIKE :owner")
+        while time.monotonic() < end:
+            try:
+                with self._engine.connect() as connection:
+                    if connection.execute(query, {"owner": f"%:{conductor.pid}:%"}).first():
+                        return
+            except DBAPIError:  # the database is killed as well
+                time.sleep(0.5)
+            time.sleep(0.02)
 
     def _order(self, path: str, values: dict[str, Any]) -> None:
         for _ in range(_ORDER_TRIES):
