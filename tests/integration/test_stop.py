@@ -34,6 +34,7 @@ from tests.integration.services import (
 BOUND = 30.0
 LEASE = 600
 WORKERS = 8
+PROJECTS = 4
 
 
 @pytest.fixture
@@ -60,9 +61,10 @@ def a_conductor(folder: Path, name: str, silence: int, **sections: dict[str, obj
 
 
 def make_bays(database: Database, number: int) -> None:
-    context = RequestContext(project_id="p", user_id="u", overwrite=False)
+    """Bays of as many projects as it takes to have all workers of a conductor."""
     model = {"server_type": "vm", "cluster_distro": "debian", "coe": "kubernetes"}
-    for _ in range(number):
+    for each in range(number):
+        context = RequestContext(project_id=f"p{each % PROJECTS}", user_id="u", overwrite=False)
         with database.writer() as session:
             bay = models.Bay(name="b", baymodel_id="m", baymodel=model)
             operations.accept_create(session, context, bay, {}, timedelta(hours=1))
