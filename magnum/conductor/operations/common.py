@@ -1,6 +1,7 @@
 """Steps that several verbs have."""
 
 import secrets
+from datetime import datetime, timedelta
 
 from magnum.clients.errors import ServiceError
 from magnum.clients.heat import StackState
@@ -17,6 +18,10 @@ CLEAR_STACK = "clear_stack"
 """The step after which the end of a stack that failed is waited for, so that another can take its place."""
 
 _PASSWORD_BYTES = 32
+_CANCELLED_DELETION = "Stack DELETE cancelled"
+_CANCELLED_AT = "cancelled_at"
+_LONGEST_BEGIN = timedelta(seconds=60)
+_BEGIN_PAUSE = 2.0
 _TRIES_TO_EXPLAIN = 4
 RECHECK_SECONDS = 30.0
 """The poll of all stacks wakes what waits; this is for when it cannot."""
@@ -55,8 +60,19 @@ def wait_gone(job: Job) -> Done | Again:
     if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
         return _look_for_another(job)
     if (stack.action, stack.status) == ("DELETE", "FAILED"):
+        if _may_begin_anew(job, stack):
+            return Again(_BEGIN_PAUSE)
         raise failure(job, stack)
     return Again(RECHECK_SECONDS)
+
+
+def _may_begin_anew(job: Job, stack: StackState) -> bool:
+    """Asked for a deletion twice, Heat breaks off the first before it begins the second."""
+    if not stack.reason.startswith(_CANCELLED_DELETION):
+        return False
+    if job.remembered(_CANCELLED_AT) is None:
+        job.remember(_CANCELLED_AT, clock.now().isoformat())
+    return clock.now() - datetime.fromisoformat(job.remembered(_CANCELLED_AT)) < _LONGEST_BEGIN
 
 
 def _look_for_another(job: Job) -> Done | Again:

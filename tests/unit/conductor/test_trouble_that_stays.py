@@ -269,3 +269,24 @@ def test_a_bay_whose_secrets_cannot_be_read_any_more_can_be_deleted(
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert nothing_is_left(world, cloud)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_deletion_that_heat_broke_off_to_begin_it_anew(
+    world: World, cloud: FakeCloud, ready_bay: Ready, goes_on: bool
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.turn()
+    stack = world.stack(uuid)
+    stack.fail("Stack DELETE cancelled: magnum")
+    world.work(seconds=10)
+    assert world.bay(uuid).status == BayStatus.DELETE_IN_PROGRESS
+    if goes_on:
+        stack.status, cloud.heat.at_once = "IN_PROGRESS", True
+        world.work()
+        assert nothing_is_left(world, cloud)
+    else:
+        world.work()
+        assert world.bay(uuid).status == BayStatus.DELETE_FAILED
