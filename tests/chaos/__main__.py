@@ -47,7 +47,7 @@ class Run:
         trouble.lift()
         self._settle(inspector)
         _say(begun, "every bay was waited for")
-        made = len(inspector.bays())
+        made, ends = len(inspector.bays()), inspector.ends()
         self.problems += [*inspector.not_ended(), *inspector.strays()]
         for _ in range(_DELETION_ROUNDS):
             tenants.delete_all()
@@ -58,11 +58,10 @@ class Run:
         self.problems += [*inspector.broken_promises(record.promises), *record.problems, *trouble.problems]
         late_owners = inspector.late_owners()
         accepted = Counter(each.verb for each in record.promises)
-        self.problems += self._never_happened(accepted, trouble.counts, late_owners)
-        for name, number in sorted(record.outcomes.items()):
-            print(f"    {number:5} {name}")
-        for name, number in sorted(trouble.counts.items()):
-            print(f"    {number:5} {name}")
+        self.problems += [*_showed_nothing(ends), *self._never_happened(accepted, trouble.counts, late_owners)]
+        _print_counts(record.outcomes)
+        _print_counts(Counter({f"{verb} operations {state}": number for (verb, state), number in ends.items()}))
+        _print_counts(trouble.counts)
         for problem in self.problems[:_MOST_SHOWN]:
             print(f"PROBLEM: {problem}")
         if not keep and not self.problems:
@@ -80,7 +79,8 @@ class Run:
     def _never_happened(self, accepted: Counter[str], troubles: Counter[str], late_owners: int) -> list[str]:
         """What has to have happened for a run to show anything."""
         planned = Counter(action.kind for action in self.actions)
-        told = [] if 2 * accepted["create"] >= planned["create"] else [f"{accepted['create']} creations were accepted"]
+        most = accepted["create"] and 2 * accepted["create"] >= planned["create"]
+        told = [] if most else [f"only {accepted['create']} creations were accepted"]
         if self.seconds >= _LONG_RUN:
             told += [f"no {verb} was ever accepted" for verb in plan.VERBS if not accepted[verb]]
             told += [f"no {kind} was ever made" for kind in {*planned} - {*plan.VERBS} if not troubles[kind]]
@@ -114,6 +114,18 @@ class Run:
         bays = inspector.bays()
         told = [f"{len(bays)} bays are left, such as {bays[0]}"] if bays else []
         return [*told, *inspector.strays()]
+
+
+def _showed_nothing(ends: Counter[tuple[str, str]]) -> list[str]:
+    """What has to have become of the tenants' requests even in a short run."""
+    told = [] if ends["create", "done"] else ["no bay was ever made"]
+    failed = sum(number for (_, state), number in ends.items() if state == "failed")
+    return told if failed else [*told, "no operation ever failed"]
+
+
+def _print_counts(counts: Counter[str]) -> None:
+    for name, number in sorted(counts.items()):
+        print(f"    {number:5} {name}")
 
 
 def _say(begun: float, what: str) -> None:

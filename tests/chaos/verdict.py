@@ -1,6 +1,7 @@
 """What has to hold at the end of a run, looked up in the database, in Keystone and in Heat."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +47,10 @@ class Inspector:
         """Open operations: bay, verb and deadline."""
         query = "SELECT bay_uuid, verb, deadline FROM operations WHERE state IN ('queued', 'running')"
         return [(bay, verb, _utc(deadline)) for bay, verb, deadline in self._rows(query)]
+
+    def ends(self) -> Counter[tuple[str, str]]:
+        """How operations have ended: verb and state."""
+        return Counter((verb, state) for verb, state in self._rows("SELECT verb, state FROM operations"))
 
     def late_owners(self) -> int:
         """How often a conductor that had lost an operation to another was refused; not to a deletion."""
