@@ -1,7 +1,7 @@
 """What happens in a run, and when: decided by the seed alone, before anything begins."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,14 @@ APIS = ("magnum-api", "magnum-api-2")
 CONDUCTORS = ("magnum-conductor", "magnum-conductor-2", "magnum-conductor-3")
 BUS, DATABASE, HEAT, KEYSTONE, CACHE = "rabbitmq", "database", "heat", "keystone", "memcached"
 OTHERS = (HEAT, KEYSTONE, BUS, DATABASE, CACHE)
+KINDS = (APIS, CONDUCTORS, *((name,) for name in OTHERS))
+"""The processes of a run by their kind."""
 LINES = ("bus", "database")
 
 VERBS = ("create", "update", "delete", "retry", "rollback")
-WAYS_ON = ("retry", "rollback")
 
+_AIMED = {"update": 0.5, "delete": 0.2, "retry": 0.5, "rollback": 0.5}
+"""How many of the requests go to a bay for which they make sense at that time, if there is one."""
 _CALM_SECONDS = 3.0
 _BETWEEN_REQUESTS = 0.9
 _BETWEEN_TROUBLES = 5.0
@@ -59,8 +62,8 @@ def _requests(dice: random.Random, seconds: float) -> Iterator[Action]:
             number = dice.randrange(max(0, bays - 40), bays)
             if kind == "update":
                 values |= {"nodes": dice.randint(1, 5), "rollback": dice.random() < 0.3}
-            elif kind in WAYS_ON:
-                values |= {"failed": round(dice.random(), 3)}  # which of those that have failed by then, if any has
+            if dice.random() < _AIMED[kind]:
+                values |= {"aim": round(dice.random(), 3)}  # which of those for which it makes sense by then
         yield Action(at, kind, str(number), {"tenant": number % TENANTS, **values})
 
 
@@ -73,21 +76,31 @@ def _troubles(dice: random.Random, seconds: float) -> Iterator[Action]:
         if at >= seconds:
             return
         if not bag:
-            bag = [*_of_processes(dice), *_of_lines(dice), *_of_heat(dice)]
-            dice.shuffle(bag)
+            bag = _spread(dice, [*_of_processes(dice), [*_of_lines(dice)], [*_of_calls(dice)], [*_of_stacks(dice)]])
         action = bag.pop()
         yield Action(at, action.kind, action.target, action.values)
 
 
-def _of_processes(dice: random.Random) -> Iterator[Action]:
-    for name in (*APIS, *CONDUCTORS, *OTHERS):
-        yield Action(0, "kill", name, {"away": round(dice.uniform(0, 3), 1)})
-    for name in (dice.choice(APIS), dice.choice(CONDUCTORS), *OTHERS):
-        yield Action(0, "restart", name)
-    for name in CONDUCTORS:
-        yield Action(0, "freeze", name, {"seconds": round(dice.uniform(7, 12), 1)})  # a lease is 5 s
-    for name in (dice.choice(APIS), *OTHERS):
-        yield Action(0, "freeze", name, {"seconds": round(dice.uniform(2, 8), 1)})
+def _spread(dice: random.Random, groups: Sequence[Sequence[Action]]) -> list[Action]:
+    """All of them at random, yet each group evenly over the whole: a short run has some of each as well."""
+    placed: list[tuple[float, Action]] = []
+    for group in groups:
+        shuffled = dice.sample(group, len(group))
+        placed += [((number + dice.random()) / len(group), action) for number, action in enumerate(shuffled)]
+    return [action for _, action in sorted(placed, key=lambda each: each[0], reverse=True)]
+
+
+def _of_processes(dice: random.Random) -> Iterator[list[Action]]:
+    """For each kind of process all that can be done to it; where there are several, one of them is restarted."""
+    for names in KINDS:
+        own_leases = names == CONDUCTORS
+        frozen = names if own_leases else (dice.choice(names),)
+        seconds = (7.0, 12.0) if own_leases else (2.0, 8.0)  # a lease is 5 s
+        yield [
+            *(Action(0, "kill", name, {"away": round(dice.uniform(0, 3), 1)}) for name in names),
+            Action(0, "restart", dice.choice(names)),
+            *(Action(0, "freeze", name, {"seconds": round(dice.uniform(*seconds), 1)}) for name in frozen),
+        ]
 
 
 def _of_lines(dice: random.Random) -> Iterator[Action]:
@@ -96,14 +109,17 @@ def _of_lines(dice: random.Random) -> Iterator[Action]:
         yield Action(0, "hold", name, {"seconds": round(dice.uniform(2, 8), 1)})
 
 
-def _of_heat(dice: random.Random) -> Iterator[Action]:
+def _of_calls(dice: random.Random) -> Iterator[Action]:
     for status in (500, 503, 409, 401):
         yield _calls(dice, kind="status", status=status)
     for kind in ("silence", "lost_answer", "lost_answer", "cut"):
         yield _calls(dice, kind=kind)
+
+
+def _of_stacks(dice: random.Random) -> Iterator[Action]:
     for action in ("create", "update", "delete"):
         path = dice.choice(("nodes.0.server", "nodes.1.ready", "masters.0.server", "network"))
-        yield Action(0, "stack-faults", HEAT, {"action": action, "path": path, "count": dice.randint(1, 4)})
+        yield Action(0, "stack-faults", HEAT, {"action": action, "path": path, "count": dice.randint(2, 6)})
         yield Action(0, "stack-faults", HEAT, {"action": action, "hangs": True})
 
 

@@ -3,14 +3,16 @@
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
+from magnum.common import states
+from magnum.common.states import BayStatus
 from tests.chaos.cloud import ChaosCloud, Tenant
-from tests.chaos.plan import WAYS_ON, Action
+from tests.chaos.plan import Action
 
 _WORKERS = 8
 _SECONDS = 45.0
@@ -19,6 +21,13 @@ _PAUSE = 1.0
 _ALLOWED = {"create": (503,)}
 _ALLOWED_OF_A_BAY = (404, 409, 503)
 """What may be answered beside 2xx."""
+_FITTING = {
+    "update": states.READY,
+    "delete": states.CHANGING,  # so that a deletion supersedes something
+    "retry": frozenset(status for status in BayStatus if status.endswith("_FAILED")),
+    "rollback": states.HALF_CHANGED,
+}
+"""Bays in which state an aimed request goes to."""
 _ROLLBACK = {"OpenStack-API-Version": "container-infra latest"}
 
 
@@ -83,27 +92,36 @@ class Tenants:
     def _ask(self, action: Action, tenant: Tenant) -> None:
         if action.kind == "create":
             self._create(action, tenant)
-        elif action.kind in WAYS_ON:
-            self._go_on(action, tenant)
-        elif action.target not in self._bays:
-            self._count(f"{action.kind} of a bay that is not known")
-        elif action.kind == "update":
-            self._update(action, tenant, f"/bays/{self._bays[action.target]}")
-        else:
-            self._send(action, tenant, "DELETE", f"/bays/{self._bays[action.target]}", None)
-
-    def _go_on(self, action: Action, tenant: Tenant) -> None:
-        """Ask for a way on from what failed, or where nothing has for one that there may not be."""
-        failed = [(bay["uuid"], bay["status"]) for bay in self._listed(tenant) if bay["status"].endswith("_FAILED")]
-        bay, status = self._bays.get(action.target), "what has not failed"
-        if failed:
-            bay, status = failed[int(action.values["failed"] * len(failed))]
+            return
+        aimed = self._aimed(action, tenant)
+        bay = aimed["uuid"] if aimed else self._bays.get(action.target)
         if bay is None:
             self._count(f"{action.kind} of a bay that is not known")
             return
-        answer = self._send(action, tenant, "POST", f"/bays/{bay}/actions/{action.kind}", None)
-        if answer is not None and answer.ok:
-            self._count(f"{action.kind} accepted of {status}")
+        answer = self._ask_of(action, tenant, f"/bays/{bay}")
+        if aimed and answer is not None and answer.ok:
+            self._count(f"{action.kind} accepted of {aimed['status']}")
+
+    def _ask_of(self, action: Action, tenant: Tenant, path: str) -> requests.Response | None:
+        if action.kind == "update":
+            return self._update(action, tenant, path)
+        if action.kind == "delete":
+            return self._send(action, tenant, "DELETE", path, None)
+        return self._send(action, tenant, "POST", f"{path}/actions/{action.kind}", None)
+
+    def _aimed(self, action: Action, tenant: Tenant) -> dict[str, Any] | None:
+        """The bay that an action aims at: any state there is comes first, as most bays are in the same."""
+        if "aim" not in action.values:
+            return None
+        by_status: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for bay in self._listed(tenant):
+            if bay["status"] in _FITTING[action.kind]:
+                by_status[bay["status"]].append(bay)
+        if not by_status:
+            return None
+        place = action.values["aim"] * len(by_status)
+        found = by_status[sorted(by_status)[int(place)]]
+        return found[int(place % 1 * len(found))]
 
     def _create(self, action: Action, tenant: Tenant) -> None:
         name = f"bay-{action.target}"
@@ -123,15 +141,15 @@ class Tenants:
                 if bay["name"] == name:
                     self._bays[action.target] = bay["uuid"]
 
-    def _update(self, action: Action, tenant: Tenant, path: str) -> None:
+    def _update(self, action: Action, tenant: Tenant, path: str) -> requests.Response | None:
         nodes = action.values["nodes"]
         body = [{"op": "replace", "path": "/node_count", "value": nodes}]
         if not action.values["rollback"]:
-            self._send(action, tenant, "PATCH", path, body)
-        elif self._count_of_resting(tenant, path) in (None, nodes):
+            return self._send(action, tenant, "PATCH", path, body)
+        if self._count_of_resting(tenant, path) in (None, nodes):
             self._count("update with rollback of a bay for which it makes no sense")
-        else:
-            self._send(action, tenant, "PATCH", f"{path}?rollback=true", body)
+            return None
+        return self._send(action, tenant, "PATCH", f"{path}?rollback=true", body)
 
     def _count_of_resting(self, tenant: Tenant, path: str) -> int | None:
         """How many nodes a bay has that nothing happens to."""
