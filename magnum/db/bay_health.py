@@ -15,6 +15,8 @@ _MOST_REASONS = 200
 _LONGEST_REASON = 500
 _MOST_TOLD = 5
 _WELL = ("ok", "True")
+NODES = "nodes"
+"""Where a reason says how many nodes are missing, if some are."""
 
 
 def take_turns(
@@ -45,7 +47,8 @@ def _take(session: Session, bay: models.Bay, due_at: datetime) -> bool:
 def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str, str], looked_at: datetime) -> bool:
     """Store what a look found, and let the bay's story tell of what is new; answers whether it counts.
 
-    It does not if the bay is no more to be looked at, or if another look began later and was faster.
+    It does not if the bay is no more to be looked at, if another look began later and was faster, or if the bay was
+    changed meanwhile: what was seen may be gone since.
 
     :param bay: as it was when its turn came
     :param looked_at: when the look began
@@ -54,9 +57,14 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
     kept = {name: text[:_LONGEST_REASON] for name, text in wrong_first[:_MOST_REASONS]}
     checked_at = models.Bay.health_checked_at
     is_newest = or_(checked_at.is_(None), checked_at < looked_at)
+    is_same = (
+        models.Bay.status == bay.status,
+        models.Bay.stack_id.is_not_distinct_from(bay.stack_id),
+        models.Bay.stack_changed_at.is_not_distinct_from(bay.stack_changed_at),  # a change may be over already
+    )
     statement = (
         update(models.Bay)
-        .where(models.Bay.uuid == bay.uuid, models.Bay.status.in_(states.USABLE), is_newest)
+        .where(models.Bay.uuid == bay.uuid, models.Bay.status.in_(states.USABLE), is_newest, *is_same)
         .values(
             health_status=status,
             health_status_reason=kept,
@@ -65,7 +73,7 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
         )
     )
     written = cast(CursorResult[Any], session.execute(statement)).rowcount > 0
-    if written and (status != bay.health_status or _wrong(kept).keys() != _wrong(bay.health_status_reason).keys()):
+    if written and (status != bay.health_status or _what_is_wrong(kept) != _what_is_wrong(bay.health_status_reason)):
         session.add(
             models.BayEvent(
                 bay_uuid=bay.uuid,
@@ -79,6 +87,12 @@ def write(session: Session, bay: models.Bay, status: Health, reason: Mapping[str
 
 def _wrong(reason: Mapping[str, str] | None) -> dict[str, str]:
     return {name: text for name, text in (reason or {}).items() if text not in _WELL}
+
+
+def _what_is_wrong(reason: Mapping[str, str] | None) -> set[str | None]:
+    """Names, not words, which a silent bay has many of; only how many nodes are missing is news by itself."""
+    wrong = _wrong(reason)
+    return {*wrong, wrong.get(NODES)}
 
 
 def _told(status: Health, reason: Mapping[str, str]) -> str:

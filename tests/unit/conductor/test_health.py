@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from magnum.coe.nodes import Node
 from magnum.common import clock, states
 from magnum.common.exception import BayBusy
 from magnum.common.states import Health, Verb
+from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
 from magnum.db import bay_health, models
 from tests.fakes.cloud import FakeCloud
@@ -69,6 +71,17 @@ def test_nodes_that_vanished_are_missed_and_their_rows_go(world: World, ready_ba
     assert bay.health_status == Health.UNHEALTHY
     assert (bay.health_status_reason or {})["nodes"] == "2 of 3 are there"
     assert len(world.nodes(uuid)) == 2
+
+
+def test_nodes_that_vanish_from_a_bay_whose_change_failed_are_missed(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=2)
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "CHECK", "FAILED", "Resource CHECK failed: the server is gone"
+    DriftWatch(world.tools).look()
+    assert world.bay(uuid).status == "UPDATE_FAILED"
+    world.running(uuid).forgotten.add(stack.nodes[0])
+    look(world)
+    assert told(world, uuid)[-1] == ("warning", "The bay is UNHEALTHY: nodes: 2 of 3 are there.")
 
 
 def test_an_api_that_is_not_ready_and_one_that_is_silent(world: World, ready_bay: Ready) -> None:
@@ -162,6 +175,46 @@ def test_a_look_that_comes_late_writes_nothing_over_a_newer_one(
     assert node_states(world, uuid) == ["Unknown", "Unknown"]
 
 
+def test_a_look_that_comes_late_knows_nothing_of_a_bay_built_anew(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    running = world.running(uuid)
+    list_nodes, listed = running.list_nodes, running.list_nodes()
+
+    def paused() -> list[Node]:
+        monkeypatch.setattr(running, "list_nodes", list_nodes)
+        del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
+        DriftWatch(world.tools).look()
+        world.ask(uuid, Verb.RETRY)
+        world.work()
+        return listed
+
+    monkeypatch.setattr(running, "list_nodes", paused)
+    HealthWatch(world.tools, INTERVAL).look()
+    bay = world.bay(uuid)
+    assert (bay.status, bay.health_status) == ("CREATE_COMPLETE", None)
+
+
+def test_a_look_that_comes_late_brings_no_node_back(
+    world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay(node_count=2)
+    running = world.running(uuid)
+    list_nodes, listed = running.list_nodes, running.list_nodes()
+
+    def paused() -> list[Node]:
+        monkeypatch.setattr(running, "list_nodes", list_nodes)
+        world.scale(uuid, 1)
+        world.work()
+        return listed
+
+    monkeypatch.setattr(running, "list_nodes", paused)
+    HealthWatch(world.tools, INTERVAL).look()
+    assert world.bay(uuid).status == "UPDATE_COMPLETE"
+    assert len(world.nodes(uuid)) == 2
+
+
 def test_what_is_wrong_is_named_however_much_is_well(world: World, ready_bay: Ready) -> None:
     uuid = ready_bay(node_count=250)
     last = sorted(world.stack(uuid).nodes)[-1]
@@ -179,6 +232,30 @@ def test_each_thing_that_goes_wrong_is_told_once(world: World, ready_bay: Ready)
         look(world)
         world.time.passes(INTERVAL + 1)
     assert [level for level, _ in told(world, uuid)] == ["info", "warning", "warning", "info"]
+
+
+def test_each_node_that_vanishes_is_told_once(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=3)
+    first, second, _ = world.stack(uuid).nodes
+    for gone in (set(), {first}, {first}, {first, second}):
+        world.running(uuid).forgotten = gone
+        look(world)
+        world.time.passes(INTERVAL + 1)
+    assert [text for _, text in told(world, uuid)] == [
+        "The bay is HEALTHY.",
+        "The bay is UNHEALTHY: nodes: 3 of 4 are there.",
+        "The bay is UNHEALTHY: nodes: 2 of 4 are there.",
+    ]
+
+
+def test_that_nodes_are_missing_is_named_however_many_are_not_ready(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=250)
+    first, *others = world.stack(uuid).nodes
+    world.running(uuid).forgotten = {first}
+    world.running(uuid).not_ready = set(others)
+    look(world)
+    assert (world.bay(uuid).health_status_reason or {})["nodes"] == "250 of 251 are there"
+    assert "nodes: 250 of 251 are there" in told(world, uuid)[0][1]
 
 
 def test_a_slow_bay_holds_up_no_other(world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
