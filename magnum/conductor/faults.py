@@ -34,10 +34,10 @@ _WAITING_TYPES = ("OS::Heat::WaitCondition", "AWS::CloudFormation::WaitCondition
 def collect(resources: Iterable[StackResource]) -> list[Fault]:
     """The faults of a failed stack, the telling ones only."""
     failed = [item for item in resources if item.status.endswith("_FAILED")]
-    leaves = [item for item in failed if not (item.nested and _has_inner(item, failed))]
-    telling = [item for item in leaves if not _CANCELLED.search(plain(item.reason))]
+    telling = [item for item in failed if not _CANCELLED.search(plain(item.reason))] or failed
+    leaves = [item for item in telling if not (item.nested and _has_inner(item, telling))]
     # Who waits in vain often does so for what has failed itself.
-    return [_fault(item) for item in sorted(telling or leaves, key=lambda item: item.type in _WAITING_TYPES)]
+    return [_fault(item) for item in sorted(leaves, key=lambda item: item.type in _WAITING_TYPES)]
 
 
 def one_line(faults: Sequence[Fault], otherwise: str) -> str:

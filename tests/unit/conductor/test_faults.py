@@ -114,3 +114,10 @@ def test_a_cause_comes_before_what_it_made_fail(other: StackResource) -> None:
 
 def test_where_all_was_broken_off_the_stack_says_why() -> None:
     assert faults.one_line(faults.collect([BROKEN_OFF]), "Create timed out") == "Create timed out"
+
+
+def test_what_is_gone_is_named_though_others_beside_it_were_broken_off() -> None:
+    gone = "Conflict: resources.nodes.resources[2].resources.server: No host was found."
+    around = failed("nodes", gone, "OS::Heat::ResourceGroup", nested=True)
+    beside = failed("nodes.1.server", "CREATE aborted (user triggered cancel)")
+    assert faults.one_line(faults.collect([around, beside]), "") == "node 2: No host was found."
