@@ -94,9 +94,6 @@ class DriftWatch:
         done, status = _FAILURES.get(stack.action, ("changed the bay's stack", BayStatus.UPDATE_FAILED))
         text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
         self._write(bay, {"status": status, "status_reason": text, "faults": found}, Event(text, "error"))
-        if status not in states.USABLE:
-            with self._tools.database.writer() as session:
-                copies.mark_unknown(session, bay.uuid, "node")  # nobody looks at them any more
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
@@ -117,4 +114,6 @@ class DriftWatch:
             if operations.note(session, bay, values, event):
                 if without_nodes:
                     copies.store(session, bay, "node", [], clock.now())
+                elif values.get("status", bay.status) not in states.USABLE:
+                    copies.mark_unknown(session, bay.uuid, "node")  # nobody looks at them any more
                 LOG.info("Bay %s: %s", bay.uuid, event.text if event else "its stack is known now")

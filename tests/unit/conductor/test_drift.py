@@ -7,6 +7,7 @@ import pytest
 
 from magnum.clients.errors import Transient
 from magnum.common.states import BayStatus, Verb
+from magnum.conductor import faults
 from magnum.conductor.drift import DriftWatch
 from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.watches import purge, report, watches
@@ -101,6 +102,27 @@ def test_a_stack_whose_deletion_failed_is_built_anew(world: World, ready_bay: Re
     bay = world.bay(uuid)
     assert bay.status == BayStatus.CREATE_COMPLETE
     assert bay.stack_id != before
+
+
+@pytest.mark.parametrize(("asked", "status"), [(False, "Unknown"), (True, "Ready")])
+def test_nodes_of_a_stack_whose_deletion_failed(
+    world: World, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch, asked: bool, status: str
+) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "DELETE", "FAILED", "Resource DELETE failed: the network is in use"
+
+    def collect(_resources: object) -> list[Any]:
+        if asked:
+            world.scale(uuid, 2)
+        return []
+
+    monkeypatch.setattr(faults, "collect", collect)
+    look(world)
+    assert (world.bay(uuid).status == BayStatus.CREATE_FAILED) != asked
+    with world.database.reader() as session:
+        found = {node.status for node in session.query(models.Node).filter_by(bay_uuid=uuid)}
+    assert found == {status}, "unknown only if nobody works on the bay"
 
 
 def test_a_check_has_changed_nothing(world: World, ready_bay: Ready) -> None:
