@@ -7,6 +7,7 @@ in the table of routes alone; a bootstrap token anywhere else is as good as none
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from keystoneauth1 import exceptions as ka
 from keystonemiddleware import auth_token
 
 from magnum.api.call import BOOTSTRAP, CONTEXT
@@ -14,10 +15,34 @@ from magnum.api.errors import MethodNotAllowed, StartResponse, Unauthorized, WSG
 from magnum.api.routes import Access, RouteTable, all_routes, decoded_path
 from magnum.certificates.bootstrap import HEADER, BootstrapTokens, TokenRefused
 from magnum.common.context import RequestContext
-from magnum.common.exception import NotFound
+from magnum.common.exception import NotFound, Unavailable
+from magnum.common.limits import CallLimits
 from magnum.conf import CONF
 
+# By itself keystonemiddleware waits for ever, and a Keystone that says nothing would hold every thread of an API.
+CONF.set_default("http_connect_timeout", 5, group="keystone_authtoken")
+CONF.set_default("http_request_max_retries", 0, group="keystone_authtoken")
+
 _HEADER_KEY = "HTTP_" + HEADER.upper().replace("-", "_")
+
+
+class _Keystone(auth_token.AuthProtocol):
+    """keystonemiddleware, where a Keystone that says nothing holds half of the threads and leaves the others.
+
+    Tokens that are cached need none of it.
+    """
+
+    def _create_identity_server(self) -> Any:
+        server = super()._create_identity_server()
+        half = max(1, CONF.api.threads // 2)
+        limits, verify = CallLimits(half, queue=half // 2, what="The"), server.verify_token
+
+        def verify_token(*arguments: Any, **options: Any) -> Any:
+            with limits.place("identity service"):
+                return verify(*arguments, **options)
+
+        server.verify_token = verify_token
+        return server
 
 
 class Authentication:
@@ -27,7 +52,7 @@ class Authentication:
         self._application = application
         self._tokens = tokens
         self._table = RouteTable(all_routes())
-        self._keystone = auth_token.AuthProtocol(self._with_context, {"oslo_config_config": CONF})
+        self._keystone = _Keystone(self._with_context, {"oslo_config_config": CONF})
 
     @classmethod
     def factory(cls, _global_conf: dict[str, str], **_local: str) -> Callable[[WSGIApplication], "Authentication"]:
@@ -43,7 +68,10 @@ class Authentication:
         if access is Access.NODE and _HEADER_KEY in environ:
             environ[BOOTSTRAP] = self._identity(environ[_HEADER_KEY])
             return self._application(environ, start_response)
-        answer: Iterable[bytes] = self._keystone(environ, start_response)
+        try:
+            answer: Iterable[bytes] = self._keystone(environ, start_response)
+        except ka.ConnectionError as error:  # one kind of many, and the one that keystonemiddleware lets through
+            raise Unavailable("The identity service does not answer. Try again later.") from error
         return answer
 
     def _access(self, environ: dict[str, Any]) -> Access:

@@ -117,6 +117,7 @@ class Keystone:
                     "enabled": True,
                     "backend": "dogpile.cache.pymemcache",
                     "memcache_servers": memcached.address(self.ports),
+                    "socket_timeout": 1,
                 },
                 "token": {"provider": "fernet", "expiration": TOKEN_SECONDS},
                 "fernet_tokens": {"key_repository": str(self._root / "fernet-keys")},
