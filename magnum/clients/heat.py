@@ -6,6 +6,7 @@ A stack is spoken of by name and id together where both are known: by one of the
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,8 @@ _SERVICE = "orchestration"
 _IDS_PER_CALL = 150  # an id takes 40 characters of a URL, and servers take about 8,000
 _DEPTH = 5
 _NEVER = "9999"
+_EVENT_DELAY = timedelta(seconds=5)
+"""So much later than the change of the stack at most is the time of the event that tells of it."""
 _TRIES_WITH_NEW_TOKEN = 4
 
 
@@ -134,6 +137,11 @@ class Stacks:
             except exc.HTTPNotFound:
                 return None
 
+    def named(self, name: str) -> list[StackState]:
+        """Every stack of this name: by chance Heat makes two of them."""
+        with _translated("list"):
+            return [_state(stack) for stack in self._client.stacks.list(filters={"name": name})]
+
     def get(self, name: str, stack_id: str) -> StackState | None:
         """The stack with its outputs; None where it is gone."""
         with _translated("get"):
@@ -155,6 +163,21 @@ class Stacks:
         """All resources of a stack and of those nested in it."""
         with _translated("resources"):
             return _resources(self._client.resources.list(f"{name}/{stack_id}", nested_depth=_DEPTH))
+
+    def was_updated(self, name: str, stack_id: str, since: str) -> bool:
+        """Whether a later change than one was begun, as Heat's events tell: the stack says its last action alone.
+
+        :param since: the one change, as `StackState.changed_at` gave it
+        """
+        with _translated("was_updated"):
+            found = self._client.events.list(f"{name}/{stack_id}")
+        begun = (
+            datetime.fromisoformat(item.event_time)
+            for item in found
+            if item.physical_resource_id == stack_id and item.resource_status == "UPDATE_IN_PROGRESS"
+        )
+        own = datetime.fromisoformat(since) + _EVENT_DELAY
+        return any(time > own for time in begun)
 
     def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
         """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""

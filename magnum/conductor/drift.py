@@ -98,11 +98,16 @@ class DriftWatch:
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
         values: dict[str, Any] = {"stack_changed_at": stack.changed_at}
-        if bay.stack_changed_at is None or stack.action == _CHECK:
+        if bay.stack_changed_at is None or (stack.action == _CHECK and not self._was_updated(bay, stack)):
             self._write(bay, values, None)
             return
-        text = f"Somebody changed the bay's stack in Heat ({stack.action.lower()}, {stack.changed_at})."
+        action = "update" if stack.action == _CHECK else stack.action.lower()
+        text = f"Somebody changed the bay's stack in Heat ({action}, {stack.changed_at})."
         self._write(bay, values | {"status_reason": text}, Event(text, "warning"))
+
+    def _was_updated(self, bay: models.Bay, stack: StackState) -> bool:
+        """Whether it was changed before it was checked, with no look at it between the two."""
+        return self._stacks(bay).was_updated(stack.name, stack.id, bay.stack_changed_at or "")
 
     def _stacks(self, bay: models.Bay) -> Stacks:
         return self._tools.cloud.stacks(user_of(self._tools, bay))

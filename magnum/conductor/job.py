@@ -146,6 +146,15 @@ class Job:
             return self.tools.cloud.all_stacks()
         return self.tools.cloud.stacks(user_of(self.tools, self.bay))
 
+    def stacks_to_change(self) -> Stacks:
+        """The same, for a change: who was paused and has lost the operation meanwhile asks Heat for none.
+
+        :raises LeaseLost: the operation is another's
+        """
+        with self.tools.database.writer() as session:
+            self.hold(session)
+        return self.stacks
+
     @property
     def stack_name(self) -> str:
         return stack_name_of(self.bay)

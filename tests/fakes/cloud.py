@@ -100,6 +100,8 @@ class FakeStack:
     failed: FailedUpdate = field(default_factory=lambda: FailedUpdate("", []))
     resources: list[StackResource] = field(default_factory=list)
     changes: int = 0
+    updates: list[int] = field(default_factory=list)
+    """Which of the changes were updates."""
 
     def settle(self) -> None:
         """What Heat was asked for is done."""
@@ -175,6 +177,7 @@ class FakeStacks:
             stack.before, stack.wanted, stack.rollback = stack.wanted, _wanted(arguments), rollback
             stack.timeout_minutes = timeout_minutes
             stack.changes += 1
+            stack.updates.append(stack.changes)
 
     def delete(self, name: str, stack_id: str) -> None:
         with self._heat.calls.call("heat.delete"):
@@ -185,6 +188,13 @@ class FakeStacks:
     def find(self, name: str) -> StackState | None:
         with self._heat.calls.call("heat.find"):
             return self._state(self._named(name))
+
+    def named(self, name: str) -> list[StackState]:
+        with self._heat.calls.call("heat.named"):
+            found = [
+                self._state(item) for item in [*self._heat.stacks.values()] if item.name == name and self._may(item)
+            ]
+            return [state for state in found if state is not None]
 
     def get(self, name: str, stack_id: str) -> StackState | None:
         with self._heat.calls.call("heat.get"):
@@ -202,6 +212,11 @@ class FakeStacks:
         with self._heat.calls.call("heat.resources"):
             stack = self._mine(stack_id)
             return list(stack.resources) if stack else []
+
+    def was_updated(self, name: str, stack_id: str, since: str) -> bool:
+        with self._heat.calls.call("heat.was_updated"):
+            stack = self._mine(stack_id)
+            return any(number > int(since.removeprefix("change ")) for number in (stack.updates if stack else []))
 
     def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
         with self._heat.calls.call("heat.failed_update"):

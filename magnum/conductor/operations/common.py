@@ -21,6 +21,8 @@ _PASSWORD_BYTES = 32
 _CANCELLED_DELETION = "Stack DELETE cancelled"
 _CANCELLED_AT = "cancelled_at"
 _LONGEST_BEGIN = timedelta(seconds=60)
+_UNSEEN_SINCE = "unseen_since"
+_LONGEST_UNSEEN = timedelta(seconds=20)
 _BEGIN_PAUSE = 2.0
 _TRIES_TO_EXPLAIN = 4
 RECHECK_SECONDS = 30.0
@@ -70,9 +72,7 @@ def _may_begin_anew(job: Job, stack: StackState) -> bool:
     """Asked for a deletion twice, Heat breaks off the first before it begins the second."""
     if not stack.reason.startswith(_CANCELLED_DELETION):
         return False
-    if job.remembered(_CANCELLED_AT) is None:
-        job.remember(_CANCELLED_AT, clock.now().isoformat())
-    return clock.now() - datetime.fromisoformat(job.remembered(_CANCELLED_AT)) < _LONGEST_BEGIN
+    return _is_recent(job, _CANCELLED_AT, _LONGEST_BEGIN)
 
 
 def _look_for_another(job: Job) -> Done | Again:
@@ -80,7 +80,7 @@ def _look_for_another(job: Job) -> Done | Again:
     other = job.stacks.find(job.stack_name)
     if other is None or (other.action, other.status) == ("DELETE", "COMPLETE"):
         return Done("The stack is gone.")
-    job.stacks.delete(job.stack_name, other.id)
+    job.stacks_to_change().delete(job.stack_name, other.id)
     job.write(Progress(bay={"stack_id": other.id}))
     return Again(RECHECK_SECONDS)
 
@@ -95,6 +95,10 @@ def look_at(job: Job, stack: StackState | None) -> Done | Again:
 
     :raises StepFailed: it never will be
     """
+    if stack is None and _is_recent(job, _UNSEEN_SINCE, _LONGEST_UNSEEN):
+        return Again(_BEGIN_PAUSE)  # a Heat of several databases may not know everywhere yet what it has just made
+    if stack is not None and job.remembered(_UNSEEN_SINCE):
+        job.remember(_UNSEEN_SINCE, None)
     if stack is None or stack.action == "DELETE":
         raise StepFailed("The bay's stack was deleted by somebody else. Delete the bay.")
     if not stack.settled or (stack.status == "COMPLETE" and job.tag not in stack.tags):
@@ -102,6 +106,13 @@ def look_at(job: Job, stack: StackState | None) -> Done | Again:
     if stack.status == "FAILED":
         raise failure(job, stack)
     return Done("The stack is complete: every new node has reported that it is up.")
+
+
+def _is_recent(job: Job, what: str, period: timedelta) -> bool:
+    """Whether this is seen now for the first time, or was no longer ago than this."""
+    if job.remembered(what) is None:
+        job.remember(what, clock.now().isoformat())
+    return clock.now() - datetime.fromisoformat(job.remembered(what)) < period
 
 
 def failure(job: Job, stack: StackState) -> StepFailed:

@@ -19,7 +19,7 @@ def clear_stack(job: Job) -> Done:
     stack = job.stacks.find(job.stack_name)
     if stack is None:
         return Done("Nothing is left of the stack that failed.", bay={"stack_id": None})
-    job.stacks.delete(job.stack_name, stack.id)
+    job.stacks_to_change().delete(job.stack_name, stack.id)
     return Done("Heat deletes the stack that failed.", bay={"stack_id": stack.id})
 
 
@@ -34,8 +34,26 @@ def wait_cleared(job: Job) -> Done | Again:
 def create_stack(job: Job) -> Done:
     """Heat has the bay's stack: the one an earlier try made, or a new one."""
     wanted = job.wanted_stack(job.bay.node_count)
-    stack_id = job.stacks.create(job.stack_name, wanted.arguments(), job.tag, job.stack_timeout_minutes)
+    arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
+    stack_id = job.stacks_to_change().create(job.stack_name, arguments, job.tag, minutes)
     return Done(f"Heat builds the stack {job.stack_name} ({stack_id}).", bay={"stack_id": stack_id})
+
+
+def wait_created(job: Job) -> Done | Again:
+    """Wait for the stack, and see that it is the only one.
+
+    Heat looks for another of the name before it checks a template and stores the stack after that. If it takes so long
+    for this that the creation is asked for again, there are two, each with servers that somebody pays for.
+    """
+    outcome = common.wait_for_stack(job)
+    if isinstance(outcome, Again):
+        return outcome
+    twins = [stack for stack in job.stacks.named(job.stack_name) if stack.id != job.bay.stack_id]
+    for twin in twins:
+        job.stacks_to_change().delete(twin.name, twin.id)
+    if not twins:
+        return outcome
+    return Done(f"{outcome.text} Heat had made another of the name, which it deletes.", warning=True)
 
 
 def _end(job: Job) -> None:
@@ -50,7 +68,7 @@ PLAN = Plan(
         Step(common.CLEAR_STACK, clear_stack),
         Step("wait_cleared", wait_cleared),
         Step(common.STACK, create_stack),
-        common.WAIT_FOR_STACK,
+        Step(common.WAIT_FOR_STACK.name, wait_created),
         common.READ_OUTPUTS,
         common.REGISTER_NODES,
     ),

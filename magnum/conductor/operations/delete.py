@@ -122,7 +122,7 @@ def _delete_as_user(job: Job) -> Done:
         if stack is None:
             return Done("There is no stack to delete.")
         stack_id = stack.id
-    job.stacks.delete(job.stack_name, stack_id)
+    job.stacks_to_change().delete(job.stack_name, stack_id)
     return Done(f"Heat deletes the stack {job.stack_name}.", bay={"stack_id": stack_id})
 
 
@@ -130,7 +130,7 @@ def _delete_as_service(job: Job) -> Done:
     """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
     stack_id = job.bay.stack_id
     if stack_id and job.stacks.get(job.stack_name, stack_id) is not None:
-        job.stacks.delete(job.stack_name, stack_id)
+        job.stacks_to_change().delete(job.stack_name, stack_id)
         return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
     named = f"{job.stack_name} ({stack_id})" if stack_id else job.stack_name
     text = f"Heat shows Magnum no stack {named}: it is gone, or Magnum may not see it."

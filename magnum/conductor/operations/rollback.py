@@ -55,7 +55,8 @@ def prepare(job: Job) -> Done | Again:
     stack = job.stacks.find(job.stack_name)
     if stack is None or not {tag, job.tag} & set(stack.tags):
         wanted = job.wanted_stack(job.bay.node_count)
-        job.stacks.update(job.stack_name, job.bay.stack_id or "", wanted.arguments(), tag, job.stack_timeout_minutes)
+        arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
+        job.stacks_to_change().update(job.stack_name, job.bay.stack_id or "", arguments, tag, minutes)
         return Again(_PREPARE_PAUSE)
     if not stack.settled:
         return Again(_PREPARE_PAUSE)
@@ -131,7 +132,8 @@ def _ask_again(job: Job, stack: StackState) -> Again:
     """Heat has been asked to make the stack what it was."""
     failed = common.failure(job, stack)
     wanted = job.wanted_stack(job.bay.node_count)
-    job.stacks.update(stack.name, stack.id, wanted.arguments(), _second_tag(job), job.stack_timeout_minutes)
+    arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
+    job.stacks_to_change().update(stack.name, stack.id, arguments, _second_tag(job), minutes)
     text = f"Rollback failed, and Heat is asked for it again: {failed.reason}"
     job.write(Progress(events=[Event(text, "warning", common.WAIT_FOR_STACK.name)]))
     return Again(common.RECHECK_SECONDS)

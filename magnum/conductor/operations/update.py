@@ -59,7 +59,7 @@ def change_stack(job: Job) -> Done:
     if stack is not None and job.tag in stack.tags:
         return Done("Heat changes the stack.", bay={"stack_id": stack.id})
     wanted = job.wanted_stack(_wanted(job), tuple(_chosen(job)))
-    job.stacks.update(
+    job.stacks_to_change().update(
         job.stack_name,
         bay.stack_id or "",
         wanted.arguments(),

@@ -130,6 +130,37 @@ def test_many_stacks_take_few_calls(stacks: Stacks, session: FakeSession) -> Non
     assert stacks.states([]) == {}
 
 
+def test_all_stacks_of_a_name(stacks: Stacks, session: FakeSession) -> None:
+    session.answers = [(200, {"stacks": [STACK, {**STACK, "id": "s-2"}]})]
+    assert [stack.id for stack in stacks.named("bay-1")] == [STACK["id"], "s-2"]
+    assert session.asked[0][1].endswith("name=bay-1")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "physical", "updated"),
+    [
+        (60, "UPDATE_IN_PROGRESS", "s-1", True),
+        (1, "UPDATE_IN_PROGRESS", "s-1", False),
+        (60, "UPDATE_COMPLETE", "s-1", False),
+        (60, "CHECK_IN_PROGRESS", "s-1", False),
+        (60, "UPDATE_IN_PROGRESS", "server-1", False),
+    ],
+)
+def test_a_later_change_is_known_by_its_event(
+    stacks: Stacks, session: FakeSession, seconds: int, status: str, physical: str, updated: bool
+) -> None:
+    event = {
+        "id": "e-1",
+        "resource_name": "bay-1",
+        "resource_status": status,
+        "physical_resource_id": physical,
+        "event_time": f"2026-01-01T10:{seconds // 60:02}:{seconds % 60:02}Z",
+        "links": [],
+    }
+    session.answers = [(200, {"events": [event]})]
+    assert stacks.was_updated("bay-1", "s-1", "2026-01-01T10:00:00Z") is updated
+
+
 def resource(name: str, stack: str, physical: str, *, nested: bool = False) -> dict[str, Any]:
     links = [{"rel": "stack", "href": f"http://heat/v1/p/stacks/name/{stack}"}]
     if nested:

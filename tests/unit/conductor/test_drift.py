@@ -136,6 +136,27 @@ def test_a_check_has_changed_nothing(world: World, ready_bay: Ready) -> None:
     assert not any("Somebody" in text for text in texts(world, uuid))
 
 
+def test_a_check_does_not_hide_the_change_before_it(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.changes, stack.updates = "CHECK", 8, [7]
+    look(world)
+    look(world)
+    told = "Somebody changed the bay's stack in Heat (update, change 8)."
+    assert world.bay(uuid).status_reason == told
+    assert texts(world, uuid).count(told) == 1
+
+
+def test_a_check_after_an_update_of_ours_is_no_change(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.scale(uuid, 2)
+    world.work()
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "CHECK", stack.changes + 1
+    look(world)
+    assert not any("Somebody" in text for text in texts(world, uuid))
+
+
 def test_a_check_that_failed_is_mended_by_an_update(world: World, ready_bay: Ready) -> None:
     uuid = ready_bay()
     stack = world.stack(uuid)

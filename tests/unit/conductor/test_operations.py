@@ -1,13 +1,17 @@
 """A bay's life through the conductor: each verb, each step interrupted, and trouble that passes."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from magnum.certificates.bootstrap import BootstrapIdentity
 from magnum.clients.errors import Transient
 from magnum.common.exception import BayUnreachable
+from magnum.common.idents import new_uuid
 from magnum.common.states import BayStatus, Verb
+from magnum.conductor.job import Job
 from magnum.conductor.operations import PLANS
 from magnum.conductor.operations import common as common_steps
 from magnum.conductor.runner import Runner
@@ -233,6 +237,47 @@ def test_one_who_was_paused_past_its_lease_writes_nothing(world: World, cloud: F
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
     assert [event.step for event in world.events(uuid)].count(common_steps.STACK) == 1
     assert len(cloud.heat.stacks) == 1
+
+
+@pytest.mark.parametrize("verb", list(PLANS))
+def test_one_who_was_paused_right_before_a_change_of_the_stack_asks_for_none(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch, verb: Verb
+) -> None:
+    uuid = world.create() if verb is Verb.CREATE else ready_bay()
+    if verb is Verb.UPDATE:
+        world.scale(uuid, 2)
+    elif verb is Verb.DELETE:
+        world.ask(uuid, verb)
+    cloud.calls.count.clear()
+    stacks_to_change = Job.stacks_to_change
+
+    def paused(job: Job) -> Any:
+        monkeypatch.setattr(Job, "stacks_to_change", stacks_to_change)
+        world.time.passes(LEASE.total_seconds() + 1)
+        world.work(owner="two")
+        return stacks_to_change(job)
+
+    monkeypatch.setattr(Job, "stacks_to_change", paused)
+    world.turn("one")
+    assert cloud.calls.count[f"heat.{verb}"] == 1, "by the second owner"
+    assert world.turn("one") is False
+
+
+def test_a_stack_that_heat_made_twice_is_one_in_the_end(world: World, cloud: FakeCloud) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create()
+    world.turn()
+    ours = world.stack(uuid)
+    twin = replace(ours, id=new_uuid())
+    cloud.heat.stacks[twin.id] = twin
+    for stack in (ours, twin):
+        stack.settle()
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, bay.stack_id) == (BayStatus.CREATE_COMPLETE, ours.id)
+    assert (twin.action, ours.action) == ("DELETE", "CREATE")
+    (warning,) = [event.text for event in world.events(uuid) if event.level == "warning"]
+    assert warning.endswith("it is up. Heat had made another of the name, which it deletes.")
 
 
 # Trouble that passes

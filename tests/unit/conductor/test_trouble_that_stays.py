@@ -104,6 +104,24 @@ def test_a_stack_deleted_behind_our_back_ends_the_creation(world: World, cloud: 
     assert "deleted by somebody else" in (world.bay(uuid).status_reason or "")
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(10, BayStatus.CREATE_COMPLETE), (30, BayStatus.CREATE_FAILED)])
+def test_a_stack_that_heat_does_not_know_for_a_moment(
+    world: World, cloud: FakeCloud, seconds: int, status: BayStatus
+) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create()
+    world.turn()
+    for _ in range(2):
+        hidden = dict(cloud.heat.stacks)
+        cloud.heat.stacks.clear()
+        world.work(seconds=seconds)
+        cloud.heat.stacks.update(hidden)
+        world.work(seconds=30)
+    cloud.heat.at_once = True
+    world.work()
+    assert world.bay(uuid).status == status
+
+
 def test_a_failed_deletion_says_why_and_the_next_goes_on_from_there(
     world: World, cloud: FakeCloud, ready_bay: Ready
 ) -> None:
