@@ -18,6 +18,8 @@ VERBS = ("create", "update", "delete", "retry", "rollback")
 
 _AIMED = {"update": 0.5, "delete": 0.2, "retry": 0.5, "rollback": 0.5}
 """How many of the requests go to a bay for which they make sense at that time, if there is one."""
+_FREEZE_SECONDS = {CONDUCTORS: (7.0, 12.0), (KEYSTONE,): (5.0, 25.0), (CACHE,): (5.0, 25.0)}
+"""Of conductors for longer than a lease, which is 5 s; of what requests need for longer than a socket's timeout."""
 _CALM_SECONDS = 3.0
 _BETWEEN_REQUESTS = 0.9
 _BETWEEN_TROUBLES = 5.0
@@ -93,9 +95,8 @@ def _spread(dice: random.Random, groups: Sequence[Sequence[Action]]) -> list[Act
 def _of_processes(dice: random.Random) -> Iterator[list[Action]]:
     """For each kind of process all that can be done to it; where there are several, one of them is restarted."""
     for names in KINDS:
-        own_leases = names == CONDUCTORS
-        frozen = names if own_leases else (dice.choice(names),)
-        seconds = (7.0, 12.0) if own_leases else (2.0, 8.0)  # a lease is 5 s
+        frozen = names if names == CONDUCTORS else (dice.choice(names),)
+        seconds = _FREEZE_SECONDS.get(names, (2.0, 8.0))
         yield [
             *(Action(0, "kill", name, {"away": round(dice.uniform(0, 3), 1)}) for name in names),
             Action(0, "restart", dice.choice(names)),

@@ -86,8 +86,7 @@ class Tenants:
             try:
                 self._ask(action, self._tenants[action.values["tenant"]])
             except Exception as error:  # noqa: BLE001 - a thread that ends would leave all later requests unsent
-                with self.record.lock:
-                    self.record.problems.append(f"{action} could not be asked: {error!r}")
+                self._tell(f"{action} could not be asked: {error!r}")
 
     def _ask(self, action: Action, tenant: Tenant) -> None:
         if action.kind == "create":
@@ -171,6 +170,8 @@ class Tenants:
                     time.sleep(_PAUSE)
                     continue
                 self._count(f"{action.kind} unanswered")
+                if isinstance(error, requests.ReadTimeout):
+                    self._tell(f"{action} was not answered within {_SECONDS:.0f} s")
                 return None
             self._note(action, answer, time.monotonic() - begun)
             if answer.status_code != 503:
@@ -210,6 +211,10 @@ class Tenants:
                 return None
             time.sleep(_PAUSE)
         return None
+
+    def _tell(self, problem: str) -> None:
+        with self.record.lock:
+            self.record.problems.append(problem)
 
     def _count(self, what: str) -> None:
         with self.record.lock:

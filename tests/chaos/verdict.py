@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from tests.chaos.requests_of_tenants import Promise
 
 _LOST = re.compile(r"Operation (\S+) \(\w+ of bay \S+\) has gone to another")
 _SHOWN = 5
+_COLUMNS = "uuid, name, status, status_reason, stack_id, node_count"
 GRACE = timedelta(seconds=45)
 """How long after its deadline, or after the last trouble, an operation may take to be given up."""
 
@@ -29,6 +31,7 @@ class Bay:
     status: str
     reason: str
     stack_id: str | None
+    node_count: int
 
 
 class Inspector:
@@ -41,7 +44,7 @@ class Inspector:
         self._keystone: Any = Client(session=session)
 
     def bays(self) -> list[Bay]:
-        return [Bay(*row) for row in self._rows("SELECT uuid, name, status, status_reason, stack_id FROM bays")]
+        return [Bay(*row) for row in self._rows(f"SELECT {_COLUMNS} FROM bays")]  # noqa: S608
 
     def in_progress(self) -> list[tuple[str, str, datetime | None]]:
         """Open operations: bay, verb and deadline."""
@@ -63,7 +66,8 @@ class Inspector:
         """What is there without a bay, and bays that say they have what is not there."""
         bays = self.bays()
         uuids = {bay.uuid for bay in bays}
-        stacks = {stack["id"]: stack["name"] for stack in self._cloud.order("GET", "/stacks")}
+        found = {stack["id"]: stack for stack in self._cloud.order("GET", "/stacks")}
+        stacks = {key: stack["name"] for key, stack in found.items()}
         endings = {uuid.replace("-", "")[:12] for uuid in uuids}
         certificates = {row[0] for row in self._rows("SELECT DISTINCT bay_uuid FROM certificates")}
         users = {name.removeprefix("bay-") for name in self._users()}
@@ -73,6 +77,7 @@ class Inspector:
             *_problem("complete bays without a stack", [_told(bay) for bay in bays if _lacks_stack(bay)]),
             *_problem("rows without their stack", [_told(bay) for key, bay in rows.items() if key not in stacks]),
             *_problem("rows whose stack is another", self._other_stacks(bays, stacks)),
+            *_problem("complete bays whose stacks are not so", [_told(bay) for bay in bays if _differs(bay, found)]),
             *_problem("certificates without a row", sorted(certificates - uuids)),
             *_problem("users without a row", sorted(users - uuids)),
             *_problem("trusts", [trust.id for trust in self._keystone.trusts.list()]),
@@ -141,8 +146,16 @@ def _lacks_stack(bay: Bay) -> bool:
     return bay.status.endswith("_COMPLETE") and not bay.stack_id
 
 
+def _differs(bay: Bay, stacks: Mapping[str, Any]) -> bool:
+    """Whether a bay says that it is complete, and its stack is not, or has another number of nodes."""
+    stack = stacks.get(bay.stack_id or "")
+    if stack is None or not bay.status.endswith("_COMPLETE"):
+        return False
+    return not (stack["status"].endswith("_COMPLETE") and len(stack["members"]["nodes"]) == bay.node_count)
+
+
 def _told(bay: Bay) -> str:
-    return f"{bay.name} {bay.uuid} {bay.status} ({bay.reason}) stack {bay.stack_id}"
+    return f"{bay.name} {bay.uuid} {bay.status} ({bay.reason}), {bay.node_count} nodes, stack {bay.stack_id}"
 
 
 def _key(promise: Promise) -> tuple[str, str]:
