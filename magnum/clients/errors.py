@@ -32,6 +32,10 @@ class Transient(ServiceError):
         self.tries = tries
 
 
+class NotAccepted(Transient):
+    """The credentials are not accepted. Those that were made just now may be, a moment later."""
+
+
 class Permanent(ServiceError):
     """It will fail each time until somebody changes something; ``code`` is the HTTP status, where there is one."""
 
@@ -49,6 +53,11 @@ def from_status(service: str, code: int, message: str) -> ServiceError:
     return Permanent(message, code)
 
 
+def unreadable(service: str) -> Transient:
+    """The error that an answer stands for which is none of that service, as of a proxy before it."""
+    return Transient(f"The {service} service gave an answer that cannot be read.", tries=_MOST_BROKEN_ANSWERS)
+
+
 @contextmanager
 def translated(service: str) -> Iterator[None]:
     """Within it errors of keystoneauth become ours.
@@ -62,5 +71,7 @@ def translated(service: str) -> Iterator[None]:
         raise from_status(service, error.http_status, said) from error
     except (ka.ConnectionError, ka.DiscoveryFailure) as error:
         raise Transient(f"The {service} service does not answer.") from error
+    except ka.InvalidResponse as error:
+        raise unreadable(service) from error
     except (ka.CatalogException, ka.EmptyCatalog) as error:
         raise Permanent(f"This cloud's catalog has no {service} service.") from error

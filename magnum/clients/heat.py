@@ -12,16 +12,23 @@ from typing import Any
 
 from heatclient import exc
 from heatclient.v1.client import Client
+from keystoneauth1 import exceptions as ka
 from keystoneauth1.session import Session
 from oslo_config import cfg
+from oslo_log import log
 
-from magnum.clients.errors import Permanent, Transient, from_status, translated
+from magnum.clients.errors import NotAccepted, Permanent, Transient, from_status, translated, unreadable
 from magnum.common import metrics
+
+LOG = log.getLogger(__name__)
 
 _SERVICE = "orchestration"
 _IDS_PER_CALL = 150  # an id takes 40 characters of a URL, and servers take about 8,000
 _DEPTH = 5
 _NEVER = "9999"
+_BEGUN = "_IN_PROGRESS"
+HARMLESS = frozenset({"CHECK", "SNAPSHOT"})
+"""Actions that Heat counts as changes of a stack, and that leave it as it was."""
 _EVENT_DELAY = timedelta(seconds=5)
 """So much later than the change of the stack at most is the time of the event that tells of it."""
 _TRIES_WITH_NEW_TOKEN = 4
@@ -164,20 +171,22 @@ class Stacks:
         with _translated("resources"):
             return _resources(self._client.resources.list(f"{name}/{stack_id}", nested_depth=_DEPTH))
 
-    def was_updated(self, name: str, stack_id: str, since: str) -> bool:
-        """Whether a later change than one was begun, as Heat's events tell: the stack says its last action alone.
+    def last_change(self, name: str, stack_id: str, since: str) -> str | None:
+        """What was last done to a stack since a change of it, as Heat's events tell: the stack says its last action
+        alone, and that may be one of those that change nothing. None where there were only such.
 
-        :param since: the one change, as `StackState.changed_at` gave it
+        :param since: that change, as `StackState.changed_at` gave it
         """
-        with _translated("was_updated"):
+        with _translated("last_change"):
             found = self._client.events.list(f"{name}/{stack_id}")
-        begun = (
-            datetime.fromisoformat(item.event_time)
-            for item in found
-            if item.physical_resource_id == stack_id and item.resource_status == "UPDATE_IN_PROGRESS"
-        )
         own = datetime.fromisoformat(since) + _EVENT_DELAY
-        return any(time > own for time in begun)
+        begun = [
+            (datetime.fromisoformat(item.event_time), item.resource_status.removesuffix(_BEGUN))
+            for item in found
+            if item.physical_resource_id == stack_id and item.resource_status.endswith(_BEGUN)
+        ]
+        changes = sorted((time, action) for time, action in begun if time > own and action not in HARMLESS)
+        return changes[-1][1] if changes else None
 
     def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
         """How the last update of a stack failed, as Heat's events tell: a rollback removes what failed."""
@@ -218,14 +227,22 @@ def _errors_of_heat() -> Iterator[None]:
             raise _from_answer(error) from error
         except exc.CommunicationError as error:
             raise Transient(f"The {_SERVICE} service does not answer.") from error
+        except ka.Unauthorized as error:
+            raise _not_accepted() from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # heatclient does not look before it reads
+            LOG.warning("An answer of Heat cannot be read.", exc_info=True)
+            raise unreadable(_SERVICE) from error
 
 
 def _from_answer(error: exc.HTTPException) -> Exception:
     code = error.code if isinstance(error.code, int) else 500
-    if code == 401:
-        # Keystone takes tokens for revoked that were issued in the second in which the user's password was set.
-        return Transient(f"The {_SERVICE} service does not accept the bay's user.", tries=_TRIES_WITH_NEW_TOKEN)
-    return from_status(_SERVICE, code, _message(error))
+    return _not_accepted() if code == 401 else from_status(_SERVICE, code, _message(error))
+
+
+def _not_accepted() -> NotAccepted:
+    """A Keystone of several databases may not know everywhere yet the user that it has just made, and takes tokens for
+    revoked that were issued in the second in which the user's password was set."""
+    return NotAccepted(f"The {_SERVICE} service does not accept the bay's user.", tries=_TRIES_WITH_NEW_TOKEN)
 
 
 def _message(error: exc.HTTPException) -> str:

@@ -82,7 +82,9 @@ class Containers:
         """Give the rows in these bays the status that the bays say, all bays at once; Unknown where none is said."""
         with self._database.reader() as session:
             bays = resources.every(session, context, models.Bay, {"uuid": list(bay_uuids)})
-        for bay in ask_all(bays, self._refresh_bay, self._patience):
+        usable = [bay for bay in bays if bay.status in USABLE]
+        silent = ask_all(usable, self._refresh_bay, self._patience)
+        for bay in (*silent, *(bay for bay in bays if bay not in usable)):
             self._store(bay, {})
 
     def _refresh_bay(self, bay: models.Bay) -> None:

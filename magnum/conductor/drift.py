@@ -2,27 +2,35 @@
 
 One conductor looks for all, at many stacks in one call. What it sees is written only while the bay is still what it was
 when it was read: an operation that was accepted meanwhile finds out for itself.
+
+Not to be seen is not to be gone. What was deleted Heat shows as deleted, and it is believed at once; what it does not
+show at all may be there, with a cluster that runs, and only Heat may have come back from a backup. So that is waited
+for, and a bay that was given up is looked for further, since the way on from there is to build it anew.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from oslo_log import log
 
-from magnum.clients.errors import ServiceError
-from magnum.clients.heat import Stacks, StackState
+from magnum.certificates.storage import KeyProblem
+from magnum.clients.errors import NotAccepted, Permanent, ServiceError
+from magnum.clients.heat import HARMLESS, Stacks, StackState
 from magnum.common import clock, states
 from magnum.common.states import BayStatus
 from magnum.conductor import copies, faults
-from magnum.conductor.job import stack_name_of, user_of
+from magnum.conductor.job import driver_of, stack_name_of, user_of
 from magnum.conductor.stack_lists import StackLists
+from magnum.conductor.threads import tell_of_failure
 from magnum.conductor.tools import Tools
-from magnum.db import models, operations
+from magnum.db import bay_health, models, operations
 from magnum.db.operations import Event
 
 LOG = log.getLogger(__name__)
 
 _PATIENCE = 300.0
+_LONGEST_UNSEEN = timedelta(minutes=10)
 _GONE = (
     "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
     "delete removes it."
@@ -30,15 +38,17 @@ _GONE = (
 _LOST: Mapping[str, Any] = {
     "status": BayStatus.CREATE_FAILED,
     "status_reason": _GONE,
+    "faults": [],
     "api_address": None,  # others may have these by now
     "master_addresses": [],
     "node_addresses": [],
+    **bay_health.NEVER_LOOKED_AT,
 }
-_CHECK = "CHECK"
-"""Heat has looked whether the resources are there, and changed none."""
+_FOUND = "Heat shows the bay's stack again, which it did not for a while. Retry sees to it that the bay is whole."
+_DELETING = "Somebody deletes the bay's stack in Heat."
 _FAILURES = {
     "DELETE": ("began to delete the bay's stack", BayStatus.CREATE_FAILED),
-    _CHECK: ("had the bay's stack checked", BayStatus.UPDATE_FAILED),
+    "CHECK": ("had the bay's stack checked", BayStatus.UPDATE_FAILED),
 }
 """What somebody did there, and what the bay is then."""
 
@@ -49,13 +59,16 @@ class DriftWatch:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._lists = StackLists(tools)
+        self._unseen_since: dict[str, datetime] = {}
 
     def look(self) -> None:
         """Look at all of them once."""
         with self._tools.database.reader() as session:
-            bays = [bay for bay in operations.bays_in(session, states.READY | states.HALF_CHANGED) if bay.stack_id]
+            found = operations.bays_in(session, states.READY | states.HALF_CHANGED | {BayStatus.CREATE_FAILED})
+        bays = [bay for bay in found if bay.stack_id and (bay.status in states.USABLE or _is_lost(bay))]
+        self._unseen_since = {bay.uuid: time for bay in bays if (time := self._unseen_since.get(bay.uuid))}
         try:
-            self._lists.look(bays, self._compare_all, _PATIENCE)
+            self._lists.look(bays, self._compare_all, _PATIENCE, lambda unseen: self._compare_all(unseen, {}))
         except ServiceError as error:
             LOG.warning("Of the stacks of %d bays at rest some cannot be looked at: %s", len(bays), error.message)
 
@@ -65,49 +78,101 @@ class DriftWatch:
                 self._compare(bay, seen.get(bay.stack_id or ""))
             except ServiceError as error:
                 LOG.warning("The stack of bay %s cannot be looked at: %s", bay.uuid, error.message)
+            except Exception:  # noqa: BLE001 - one bay, however odd, hides no other
+                tell_of_failure(LOG, "The stack of bay %s cannot be looked at.", bay.uuid)
 
     def _compare(self, bay: models.Bay, stack: StackState | None) -> None:
-        if stack is None or stack.action == "DELETE":
+        if stack is not None:
+            self._unseen_since.pop(bay.uuid, None)
+        if _is_lost(bay):
+            if stack is not None and stack.settled and stack.action != "DELETE":
+                self._tell_found(bay)
+        elif stack is None or stack.action == "DELETE":
             self._look_closely(bay)
         elif not stack.settled:
             return  # somebody changes it: what comes of it is told at its end
         elif stack.status == "FAILED":
-            if bay.status in states.READY:
+            if bay.status in states.READY or stack.changed_at != bay.stack_changed_at:
                 self._tell_failure(bay, stack)
-        elif bay.status in states.READY and stack.changed_at != bay.stack_changed_at:
+        elif stack.changed_at != bay.stack_changed_at:
             self._tell_change(bay, stack)
 
     def _look_closely(self, bay: models.Bay) -> None:
         """Not to be seen in a list is not to be gone."""
         if not bay.trustee_user_id:
             return
-        stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
+        try:
+            stack = self._read(bay)
+        except (Permanent, NotAccepted) as error:
+            self._tell(bay, {}, f"Magnum cannot look at the bay's stack any more: {error.message}")
+            return
+        if stack is None and self._may_come_back(bay):
+            return
         if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
             self._write(bay, _LOST, Event(_GONE, "error"), without_nodes=True)
-        elif (stack.action, stack.status) == ("DELETE", "FAILED"):
+        elif stack.action == "DELETE" and not stack.settled:
+            self._tell(bay, {}, _DELETING)
+        elif stack.action == "DELETE":
             self._tell_failure(bay, stack)
+
+    def _read(self, bay: models.Bay) -> StackState | None:
+        """The stack as the bay's user sees it, else as Magnum does, to whom not to see it says nothing."""
+        name, stack_id = stack_name_of(bay), bay.stack_id or ""
+        try:
+            return self._stacks(bay).get(name, stack_id)
+        except KeyProblem as error:
+            LOG.error("The password of the user of bay %s cannot be read: %s", bay.uuid, error)
+            refusal: ServiceError = Permanent("the password of the bay's user cannot be read.")
+        except (Permanent, NotAccepted) as error:
+            refusal = error
+        stack = self._tools.cloud.all_stacks().get(name, stack_id)
+        if stack is None:
+            raise refusal
+        return stack
+
+    def _may_come_back(self, bay: models.Bay) -> bool:
+        return clock.now() - self._unseen_since.setdefault(bay.uuid, clock.now()) < _LONGEST_UNSEEN
 
     def _tell_failure(self, bay: models.Bay, stack: StackState) -> None:
         """What is left of a stack whose deletion failed cannot be changed any more: it has to be built anew."""
+        values: dict[str, Any] = {"stack_changed_at": stack.changed_at}
+        if bay.stack_changed_at is None and bay.status in states.HALF_CHANGED:
+            self._write(bay, values, None)  # it is the change of ours that failed
+            return
         found = faults.collect(self._stacks(bay).resources(stack.name, stack.id))
         reason = faults.one_line(found, stack.reason)
         done, status = _FAILURES.get(stack.action, ("changed the bay's stack", BayStatus.UPDATE_FAILED))
         text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
-        self._write(bay, {"status": status, "status_reason": text, "faults": found}, Event(text, "error"))
+        values |= {"status": status, "status_reason": text, "faults": found}
+        self._write(bay, values, Event(text, "error"))
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
-        values: dict[str, Any] = {"stack_changed_at": stack.changed_at}
-        if bay.stack_changed_at is None or (stack.action == _CHECK and not self._was_updated(bay, stack)):
+        values = {"stack_changed_at": stack.changed_at}
+        action: str | None = stack.action
+        if bay.stack_changed_at is None:
+            action = None
+        elif action in HARMLESS:
+            action = self._stacks(bay).last_change(stack.name, stack.id, bay.stack_changed_at)
+        if action is None:
             self._write(bay, values, None)
-            return
-        action = "update" if stack.action == _CHECK else stack.action.lower()
-        text = f"Somebody changed the bay's stack in Heat ({action}, {stack.changed_at})."
-        self._write(bay, values | {"status_reason": text}, Event(text, "warning"))
+        else:
+            self._tell(bay, values, f"Somebody changed the bay's stack in Heat ({action.lower()}, {stack.changed_at}).")
 
-    def _was_updated(self, bay: models.Bay, stack: StackState) -> bool:
-        """Whether it was changed before it was checked, with no look at it between the two."""
-        return self._stacks(bay).was_updated(stack.name, stack.id, bay.stack_changed_at or "")
+    def _tell_found(self, bay: models.Bay) -> None:
+        stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
+        if stack is not None:
+            outputs = driver_of(self._tools, bay).outputs(stack.outputs)
+            values = {"status": BayStatus.UPDATE_FAILED, "status_reason": _FOUND, "stack_changed_at": stack.changed_at}
+            self._write(bay, {**values, **outputs.columns()}, Event(_FOUND, "warning"))
+
+    def _tell(self, bay: models.Bay, values: Mapping[str, Any], text: str) -> None:
+        """Tell once of what leaves the bay in its state; why that is what it is stays to be read."""
+        reason = bay.status_reason or ""
+        if text in reason:
+            return
+        kept = f" Before: {reason}" if bay.status in states.HALF_CHANGED and reason else ""
+        self._write(bay, {**values, "status_reason": text + kept}, Event(text, "warning"))
 
     def _stacks(self, bay: models.Bay) -> Stacks:
         return self._tools.cloud.stacks(user_of(self._tools, bay))
@@ -122,3 +187,8 @@ class DriftWatch:
                 elif values.get("status", bay.status) not in states.USABLE:
                     copies.mark_unknown(session, bay.uuid, "node")  # nobody looks at them any more
                 LOG.info("Bay %s: %s", bay.uuid, event.text if event else "its stack is known now")
+
+
+def _is_lost(bay: models.Bay) -> bool:
+    """Whether it was given up here."""
+    return bay.status == BayStatus.CREATE_FAILED and bay.status_reason == _GONE

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from magnum.certificates.bootstrap import BootstrapIdentity, Role
+from magnum.clients.errors import Transient
 from magnum.clients.heat import Stacks, StackState
 from magnum.clients.keystone import BayUser
 from magnum.common import clock, metrics, states
@@ -29,6 +30,7 @@ _UUID_PART = 12
 _NO_LIMIT = timedelta(days=1)
 _MARGIN = timedelta(seconds=60)
 _SHORTEST_WAIT = 30
+_TRIES_TO_SEE = 6
 _LONGEST_WAIT = 43200  # Heat refuses a wait condition that is longer
 
 
@@ -182,8 +184,7 @@ class Job:
 
     @cached_property
     def driver(self) -> BayDriver:
-        model = self.bay.baymodel
-        return find_driver(model["server_type"], model.get("cluster_distro"), model["coe"], self.tools.drivers)
+        return driver_of(self.tools, self.bay)
 
     def wanted_stack(self, node_count: int, nodes_to_remove: tuple[str, ...] = ()) -> Stack:
         """The stack that is to exist."""
@@ -198,9 +199,14 @@ class Job:
         return self.driver.stack(spec, self._access(), nodes_to_remove)
 
     def outputs(self) -> BayOutputs:
-        """What the stack says about the bay; of the stack as last read in this turn, if it was."""
+        """What the stack says about the bay; of the stack as last read in this turn, if it was.
+
+        :raises Transient: it is not to be seen
+        """
         stack = self.stack or self.read_stack()
-        return self.driver.outputs(stack.outputs if stack is not None else {})
+        if stack is None:
+            raise Transient("The orchestration service does not show the bay's stack now.", tries=_TRIES_TO_SEE)
+        return self.driver.outputs(stack.outputs)
 
     @property
     def _time_for_heat(self) -> timedelta:
@@ -233,6 +239,12 @@ def load_bay(tools: Tools, bay_uuid: str) -> models.Bay:
     """The bay of an operation."""
     with tools.database.reader() as session:
         return resources.find(session, service_context(), models.Bay, bay_uuid)
+
+
+def driver_of(tools: Tools, bay: models.Bay) -> BayDriver:
+    """The driver of a bay's kind."""
+    model = bay.baymodel
+    return find_driver(model["server_type"], model.get("cluster_distro"), model["coe"], tools.drivers)
 
 
 def stack_name_of(bay: models.Bay) -> str:

@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 from oslo_log import log
 
-from magnum.clients.errors import Permanent, ServiceError, Transient
+from magnum.certificates.storage import KeyProblem
+from magnum.clients.errors import NotAccepted, Permanent, ServiceError, Transient
 from magnum.clients.heat import StackState
 from magnum.clients.keystone import BayUser
 from magnum.conductor.tools import Tools
@@ -42,6 +43,8 @@ class Watched(Protocol):
 W = TypeVar("W", bound=Watched)
 Note = Callable[[Sequence[W], Mapping[str, StackState]], None]
 """Takes bays, and those of their stacks that are there, by id."""
+Refused = Callable[[Sequence[W]], None]
+"""Takes bays of which Heat shows nothing to anybody whom Magnum can be."""
 
 
 class StackLists:
@@ -55,12 +58,13 @@ class StackLists:
         self._blind_until = 0.0
         self._refused_until: dict[str, float] = {}
 
-    def look(self, bays: Sequence[W], note: Note[W], patience: float) -> None:
+    def look(self, bays: Sequence[W], note: Note[W], patience: float, refused: Refused[W] | None = None) -> None:
         """Have the states of these bays' stacks noted, group by group, each as soon as it is known.
 
         Nothing is noted of bays whose stacks could not be listed; the next look comes to them again.
 
         :param note: called in several threads at once
+        :param refused: called like it; where there is none, it is an error
         :param patience: seconds after which this ends, though lists that have not come yet are noted when they come
         :raises ServiceError: of the first list that could not be had, once all others were
         """
@@ -73,7 +77,7 @@ class StackLists:
         self._asked = {project: future for project, future in self._asked.items() if not future.done()}
         for project_id, of_project in by_project.items():
             if project_id not in self._asked:
-                self._asked[project_id] = self._pool.submit(self._look_at_project, of_project, note)
+                self._asked[project_id] = self._pool.submit(self._look_at_project, of_project, note, refused)
         done, _ = concurrent.futures.wait(self._asked.values(), patience)
         for future in done:
             future.result()
@@ -107,19 +111,21 @@ class StackLists:
         except Permanent:
             return {}
 
-    def _look_at_project(self, bays: Sequence[W], note: Note[W]) -> None:
+    def _look_at_project(self, bays: Sequence[W], note: Note[W], refused: Refused[W] | None) -> None:
         refusal: ServiceError | None = None
         for user in self._users(bays):
             try:
                 seen = self._tools.cloud.stacks(user).states([bay.stack_id for bay in bays])
-            except Permanent as error:  # this user was removed or has lost its role; those of other bays may see
+            except (Permanent, NotAccepted) as error:  # it is gone or has no role; those of other bays may see
                 LOG.debug("Stacks of project %s as user %s: %s", user.project_id, user.id, error.message)
                 self._refused_until[user.id] = time.monotonic() + _BLIND_SECONDS
                 refusal = error
             else:
                 note(bays, seen)
                 return
-        if refusal is not None:
+        if refused is not None:
+            refused(bays)
+        elif refusal is not None:
             raise refusal
 
     def _users(self, bays: Sequence[W]) -> Iterator[BayUser]:
@@ -127,7 +133,12 @@ class StackLists:
         tried = 0
         for bay in bays:
             if bay.trustee_user_id and bay.trustee_secret and bay.trustee_user_id not in self._refused_until:
-                secret = self._tools.secrets.decrypt(bay.trustee_secret)
+                try:
+                    secret = self._tools.secrets.decrypt(bay.trustee_secret)
+                except KeyProblem as error:
+                    LOG.error("The password of user %s cannot be read: %s", bay.trustee_user_id, error)
+                    self._refused_until[bay.trustee_user_id] = time.monotonic() + _BLIND_SECONDS
+                    continue
                 yield BayUser(bay.trustee_user_id, bay.project_id, secret)
                 tried += 1
             if tried == _USERS_TRIED:

@@ -16,7 +16,7 @@ from magnum.coe.workloads import WorkloadKind
 from magnum.common import clock
 from magnum.common.context import RequestContext
 from magnum.common.exception import Invalid
-from magnum.common.states import BayStatus
+from magnum.common.states import USABLE, BayStatus
 from magnum.conductor import copies
 from magnum.conductor.rounds import ask_all
 from magnum.conductor.tools import BayApis
@@ -66,11 +66,14 @@ class Workloads:
     def refresh(self, context: RequestContext, kind: str, bay_uuids: Sequence[str]) -> None:
         """Make the rows of a kind what the bays say, all bays at once.
 
-        Where a bay fails to answer in time, its rows get status Unknown; it is no error and holds up no other.
+        Where a bay fails to answer in time, or has no API yet or any more, its rows get status Unknown; it is no error
+        and holds up no other.
         """
         with self._database.reader() as session:
             bays = resources.every(session, context, models.Bay, {"uuid": list(bay_uuids)})
-        for bay in ask_all(bays, lambda bay: self._refresh_bay(bay, kind), self._patience):
+        usable = [bay for bay in bays if bay.status in USABLE]
+        silent = ask_all(usable, lambda bay: self._refresh_bay(bay, kind), self._patience)
+        for bay in (*silent, *(bay for bay in bays if bay not in usable)):
             self._mark_unknown(bay, kind)
 
     def _refresh_bay(self, bay: models.Bay, kind: str) -> None:

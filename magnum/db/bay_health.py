@@ -15,6 +15,8 @@ _MOST_REASONS = 200
 _LONGEST_REASON = 500
 _MOST_TOLD = 5
 _WELL = ("ok", "True")
+NEVER_LOOKED_AT: Mapping[str, None] = {"health_status": None, "health_status_reason": None, "health_checked_at": None}
+"""Columns of a bay of which nothing is known; what was found of another cluster in its place is no news of it."""
 NODES = "nodes"
 """Where a reason says how many nodes are missing, if some are."""
 

@@ -28,7 +28,7 @@ from magnum.common.context import RequestContext
 from magnum.common.exception import Conflict
 from magnum.common.states import OperationState, Verb
 from magnum.common.text import printable
-from magnum.db import models, resources
+from magnum.db import bay_health, models, resources
 
 _LONGEST_TEXT = 4000
 _ROWS_PER_STATEMENT = 500
@@ -150,15 +150,17 @@ def accept(
             f'"{bay.status}". Update it without rollback.'
         )
     complete = _complete(session, bay, verb, start.operation, arguments)
-    statement = (
-        update(models.Bay)
-        .where(models.Bay.uuid == bay.uuid, models.Bay.status == bay.status)
-        .values(status=start.status, status_reason=None, faults=[])
-    )
+    values: dict[str, Any] = {"status": start.status, "status_reason": None, "faults": [], "stack_changed_at": None}
+    if start.operation is Verb.CREATE:
+        values |= bay_health.NEVER_LOOKED_AT
+    unchanged = (models.Bay.uuid == bay.uuid, models.Bay.status == bay.status)
+    statement = update(models.Bay).where(*unchanged).values(**values)
     if not _changed(session, statement):
         raise Conflict(f"Bay {bay.uuid} was changed by another request at the same time. Look at it and try again.")
-    _supersede(session, bay.uuid)
+    broken_off = _supersede(session, bay.uuid)
     _queue(session, context, bay.uuid, start.operation, complete, timeout, _said(verb, complete))
+    if broken_off:
+        session.add(_accepted(context, bay.uuid, start.operation, f"The {broken_off} under way is broken off."))
     bay.status = start.status
 
 
@@ -192,11 +194,12 @@ def _was_cleaned(session: Session, bay: models.Bay) -> bool:
 
 
 def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:
-    query = select(models.Operation.arguments).where(
+    """What was asked of the last update, if it did not do it: else the bay has it."""
+    query = select(models.Operation.arguments, models.Operation.state).where(
         models.Operation.bay_uuid == bay_uuid, models.Operation.verb == Verb.UPDATE
     )
-    arguments: Mapping[str, Any] | None = session.scalars(query.order_by(models.Operation.id.desc()).limit(1)).first()
-    return arguments or {}
+    last = session.execute(query.order_by(models.Operation.id.desc()).limit(1)).one_or_none()
+    return last.arguments if last is not None and last.state != OperationState.DONE else {}
 
 
 def _said(verb: Verb, arguments: Mapping[str, Any]) -> str:
@@ -544,12 +547,13 @@ def _accepted(context: RequestContext, bay_uuid: str, verb: Verb, text: str) -> 
     )
 
 
-def _supersede(session: Session, bay_uuid: str) -> None:
-    session.execute(
-        update(models.Operation)
-        .where(models.Operation.bay_uuid == bay_uuid, models.Operation.state.in_(states.OPEN))
-        .values(state=OperationState.SUPERSEDED, fence=models.Operation.fence + 1)
-    )
+def _supersede(session: Session, bay_uuid: str) -> str | None:
+    """Take the operation from its owner, if there is one; answers its verb."""
+    is_open = (models.Operation.bay_uuid == bay_uuid, models.Operation.state.in_(states.OPEN))
+    verb = session.scalars(select(models.Operation.verb).where(*is_open).limit(1)).first()
+    values = {"state": OperationState.SUPERSEDED, "fence": models.Operation.fence + 1}
+    session.execute(update(models.Operation).where(*is_open).values(**values))
+    return verb
 
 
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:

@@ -106,6 +106,15 @@ class BayOutputs:
     coe_version: str
     nodes: list[NodeOutput]
 
+    def columns(self) -> dict[str, Any]:
+        """What of it stands in the bay's row."""
+        return {
+            "api_address": self.api_address,
+            "master_addresses": self.master_addresses,
+            "node_addresses": self.node_addresses,
+            "coe_version": self.coe_version,
+        }
+
 
 class BayDriver(ABC):
     """One kind of bay. Instances hold no state."""

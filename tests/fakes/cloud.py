@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from magnum.clients.errors import Permanent
+from magnum.clients.errors import NotAccepted, Permanent
 from magnum.clients.heat import FailedUpdate, StackResource, StackState
 from magnum.clients.keystone import BayUser
 from magnum.coe.leftovers import Leftover
@@ -213,10 +213,11 @@ class FakeStacks:
             stack = self._mine(stack_id)
             return list(stack.resources) if stack else []
 
-    def was_updated(self, name: str, stack_id: str, since: str) -> bool:
-        with self._heat.calls.call("heat.was_updated"):
+    def last_change(self, name: str, stack_id: str, since: str) -> str | None:
+        with self._heat.calls.call("heat.last_change"):
             stack = self._mine(stack_id)
-            return any(number > int(since.removeprefix("change ")) for number in (stack.updates if stack else []))
+            own = int(since.removeprefix("change "))
+            return "UPDATE" if stack and any(number > own for number in stack.updates) else None
 
     def failed_update(self, name: str, stack_id: str) -> FailedUpdate:
         with self._heat.calls.call("heat.failed_update"):
@@ -239,8 +240,9 @@ class FakeStacks:
         if self._heat.at_once and stack.status == "IN_PROGRESS":
             if stack.action == "DELETE":
                 del self._heat.stacks[stack.id]
-                return None
-            stack.settle()
+                stack.status = "COMPLETE"
+            else:
+                stack.settle()
         outputs = {"nodes": list(stack.nodes), "name": stack.name}
         changed_at = f"change {stack.changes}"
         return StackState(
@@ -355,7 +357,7 @@ class FakeCloud:
 
     def stacks(self, user: BayUser) -> FakeStacks:
         if not self.keystone.knows(user):
-            raise Permanent("The identity service does not know this user.", 401)
+            raise NotAccepted("The orchestration service does not accept the bay's user.", tries=4)
         return FakeStacks(self.heat, user.project_id)
 
     def all_stacks(self) -> FakeStacks:

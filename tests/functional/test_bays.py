@@ -199,13 +199,13 @@ def test_events_tell_the_story_page_by_page(alice: Client, bay: dict[str, Any], 
     assert set(first["events"][0]) == {
         "id", "created_at", "level", "verb", "step", "text", "request_id", "duration",
     }  # fmt: skip
-    rest = alice.get(first["next"].removeprefix("http://localhost").replace("limit=1", "limit=3")).json
-    assert [event["verb"] for event in rest["events"]] == ["create", "create", "delete"]
+    rest = alice.get(first["next"].removeprefix("http://localhost").replace("limit=1", "limit=4")).json
+    assert [event["verb"] for event in rest["events"]] == ["create", "create", "delete", "delete"]
     assert alice.get(rest["next"].removeprefix("http://localhost")).json == {"events": []}
     with database.writer() as session:
         session.query(models.Bay).delete()
     assert alice.get("/v1/bays/web/events").status_int == 404
-    assert len(alice.get(f"/v1/bays/{bay['uuid']}/events").json["events"]) == 4
+    assert len(alice.get(f"/v1/bays/{bay['uuid']}/events").json["events"]) == 5
     for query in ("limit=0", "marker=x", "limit=x", "marker=99999999999999999999"):
         assert alice.get(f"/v1/bays/{bay['uuid']}/events?{query}").status_int == 400
 

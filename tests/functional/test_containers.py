@@ -173,7 +173,7 @@ def test_a_bay_that_is_not_ready_is_refused(
     ):
         assert response.status_int == 409
         assert status in sentences(response)[0]
-    assert [row["status"] for row in alice.get("/v1/containers").json["containers"]] == ["Stopped"]
+    assert [row["status"] for row in alice.get("/v1/containers").json["containers"]] == ["Unknown"]
     assert conductor.calls == []
 
 

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from magnum.common.exception import Unavailable
-from tests.functional.conftest import Client, FakeConductor
+from magnum.db.session import Database
+from tests.functional.conftest import Client, FakeConductor, set_status
 
 OWN = {"type": "bare", "image_id": "debian", "ironic_node_id": "9b0c4a43-0000-4000-8000-3d9ad3a5e0b7"}
 
@@ -26,6 +29,27 @@ def test_nodes_of_a_bay(alice: Client, ready_bay: dict[str, Any], bay_node: str,
     assert alice.get("/v1/nodes/web-node-0").json["uuid"] == bay_node
     conductor.failure = Unavailable("No conductor answered.")
     assert alice.get("/v1/nodes").json["nodes"][0]["status"] == "Unknown"
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"])
+@pytest.mark.parametrize("path", ["/v1/nodes", "/v1/nodes?bay_ident=web", "/v1/nodes/detail"])
+def test_of_a_bay_that_cannot_be_asked_nobody_knows_how_its_nodes_are(
+    alice: Client,
+    ready_bay: dict[str, Any],
+    bay_node: str,
+    database: Database,
+    conductor: FakeConductor,
+    status: str,
+    path: str,
+) -> None:
+    own = alice.post("/v1/nodes", {"type": "bare"}).json["uuid"]
+    set_status(database, ready_bay["uuid"], status)
+    conductor.calls.clear()
+    rows = {row["uuid"]: row["status"] for row in alice.get(path).json["nodes"]}
+    assert rows[bay_node] == "Unknown"
+    assert rows.get(own) is None
+    assert conductor.calls == []
+    assert alice.get(f"/v1/nodes/{bay_node}?bay_ident=web").json["status"] == "Unknown"
 
 
 def test_another_tenants_ironic_node_is_nobodys_business(alice: Client, mallory: Client) -> None:

@@ -51,7 +51,7 @@ class InBay(ResourceController[Row]):
         known = self.refresh(call, self._usable([bay]))  # before looking: others may have made it in the bay just now
         row = self._find_in(call, bay)
         call.allow(rule, self.target(row))
-        return Answer(self.view(call, row if known else _unknown(row)))
+        return Answer(self.view(call, row if bay.uuid in known else _unknown(row)))
 
     def find(self, call: Call) -> Row:
         bay = self.chosen_bay(call)
@@ -83,24 +83,27 @@ class InBay(ResourceController[Row]):
         known = self.refresh(call, [row.bay_uuid])
         with call.services.database.reader() as session:
             current = resources.find(session, call.context, self.model, row.uuid)
-        return current if known else _unknown(current)
+        return current if current.bay_uuid in known else _unknown(current)
 
     def rows(self, call: Call, names: Sequence[str], page: Page) -> Sequence[Mapping[str, Any]]:
         bay = self.chosen_bay(call)
-        known = self.refresh(call, self._usable([bay] if bay else _bays(call)))
+        known: Sequence[str] = self.refresh(call, self._usable([bay] if bay else _bays(call)))
         filters = {"bay_uuid": bay.uuid} if bay else None
         with call.services.database.reader() as session:
             rows = resources.page(session, call.context, self.model, names, page, filters)
-        return rows if known else [{**row, "status": UNKNOWN} if "status" in row else row for row in rows]
+        vouched: set[str | None] = {*known, None}  # of what is in no bay the row itself is the truth
+        return [
+            row if row["bay_uuid"] in vouched or "status" not in row else {**row, "status": UNKNOWN} for row in rows
+        ]
 
-    def refresh(self, call: Call, bay_uuids: list[str]) -> bool:
-        """Bring the rows in these bays up to date; False where nobody could be asked."""
+    def refresh(self, call: Call, bay_uuids: Sequence[str]) -> Sequence[str]:
+        """Bring the rows in these bays up to date; answers which bays' rows are: none where nobody could be asked."""
         try:
             if bay_uuids:
-                self.ask(call, bay_uuids)
+                self.ask(call, [*bay_uuids])
         except Unavailable:
-            return False
-        return True
+            return []
+        return bay_uuids
 
     def ask(self, call: Call, bay_uuids: list[str]) -> None:
         """Have a conductor ask these bays about all there is in them.

@@ -21,6 +21,8 @@ _PASSWORD_BYTES = 32
 _CANCELLED_DELETION = "Stack DELETE cancelled"
 _CANCELLED_AT = "cancelled_at"
 _LONGEST_BEGIN = timedelta(seconds=60)
+_OTHER_SINCE = "other_since"
+_ASLEEP = "SUSPEND"
 _UNSEEN_SINCE = "unseen_since"
 _LONGEST_UNSEEN = timedelta(seconds=20)
 _BEGIN_PAUSE = 2.0
@@ -59,6 +61,8 @@ def wait_gone(job: Job) -> Done | Again:
     if job.bay.stack_id is None:
         return Done("The stack is gone.")
     stack = job.read_stack()
+    if _may_come_back(job, stack):
+        return Again(_BEGIN_PAUSE)
     if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
         return _look_for_another(job)
     if (stack.action, stack.status) == ("DELETE", "FAILED"):
@@ -95,17 +99,32 @@ def look_at(job: Job, stack: StackState | None) -> Done | Again:
 
     :raises StepFailed: it never will be
     """
-    if stack is None and _is_recent(job, _UNSEEN_SINCE, _LONGEST_UNSEEN):
-        return Again(_BEGIN_PAUSE)  # a Heat of several databases may not know everywhere yet what it has just made
-    if stack is not None and job.remembered(_UNSEEN_SINCE):
-        job.remember(_UNSEEN_SINCE, None)
+    if _may_come_back(job, stack):
+        return Again(_BEGIN_PAUSE)
     if stack is None or stack.action == "DELETE":
         raise StepFailed("The bay's stack was deleted by somebody else. Delete the bay.")
-    if not stack.settled or (stack.status == "COMPLETE" and job.tag not in stack.tags):
+    if not stack.settled:
         return Again(RECHECK_SECONDS)
     if stack.status == "FAILED":
         raise failure(job, stack)
+    if job.tag not in stack.tags or stack.action == _ASLEEP:
+        if _is_recent(job, _OTHER_SINCE, _LONGEST_BEGIN):
+            return Again(_BEGIN_PAUSE)
+        raise StepFailed(f"Somebody else changed the bay's stack in Heat meanwhile ({stack.action.lower()}).")
     return Done("The stack is complete: every new node has reported that it is up.")
+
+
+def _may_come_back(job: Job, stack: StackState | None) -> bool:
+    """Whether Heat denies a stack that it may have all the same.
+
+    What was deleted it shows as deleted for long. But one with several databases may not have everywhere yet what it
+    has just made, and one that fell back to another may be behind.
+    """
+    if stack is None:
+        return _is_recent(job, _UNSEEN_SINCE, _LONGEST_UNSEEN)
+    if job.remembered(_UNSEEN_SINCE):
+        job.remember(_UNSEEN_SINCE, None)
+    return False
 
 
 def _is_recent(job: Job, what: str, period: timedelta) -> bool:
@@ -129,16 +148,8 @@ def failure(job: Job, stack: StackState) -> StepFailed:
 def read_outputs(job: Job) -> Done:
     """Copy what the stack says of the bay."""
     found = job.outputs()
-    return Done(
-        "The bay's addresses are known.",
-        bay={
-            "api_address": found.api_address,
-            "master_addresses": found.master_addresses,
-            "node_addresses": found.node_addresses,
-            "coe_version": found.coe_version,
-            "stack_changed_at": (job.stack.changed_at if job.stack else "") or None,
-        },
-    )
+    changed_at = (job.stack.changed_at if job.stack else "") or None
+    return Done("The bay's addresses are known.", bay={**found.columns(), "stack_changed_at": changed_at})
 
 
 def register_nodes(job: Job) -> Done:

@@ -11,7 +11,7 @@ from typing import Any
 from oslo_log import log
 
 from magnum.certificates.storage import KeyProblem
-from magnum.clients.errors import Permanent
+from magnum.clients.errors import NotAccepted, Permanent
 from magnum.coe.leftovers import Leftover
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, RemoteRefusal
@@ -108,10 +108,13 @@ def delete_stack(job: Job) -> Done:
     if not job.remembered(AS_SERVICE):
         try:
             return _delete_as_user(job)
+        except NotAccepted as error:  # it may have been made anew just now
+            if job.attempts + 1 < (error.tries or 0):
+                raise
         except Permanent as error:  # the bay's user is there, but Heat does not let it
             if error.code not in _NOT_LET_IN:
                 raise
-            job.remember(AS_SERVICE, True)
+        job.remember(AS_SERVICE, True)
     return _delete_as_service(job)
 
 

@@ -8,7 +8,7 @@ import requests
 from keystoneauth1 import exceptions as ka
 from oslo_config import cfg
 
-from magnum.clients.errors import Permanent, Transient
+from magnum.clients.errors import NotAccepted, Permanent, Transient
 from magnum.clients.heat import Stacks
 
 STACK = {
@@ -137,17 +137,19 @@ def test_all_stacks_of_a_name(stacks: Stacks, session: FakeSession) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "status", "physical", "updated"),
+    ("seconds", "status", "physical", "action"),
     [
-        (60, "UPDATE_IN_PROGRESS", "s-1", True),
-        (1, "UPDATE_IN_PROGRESS", "s-1", False),
-        (60, "UPDATE_COMPLETE", "s-1", False),
-        (60, "CHECK_IN_PROGRESS", "s-1", False),
-        (60, "UPDATE_IN_PROGRESS", "server-1", False),
+        (60, "UPDATE_IN_PROGRESS", "s-1", "UPDATE"),
+        (60, "RESTORE_IN_PROGRESS", "s-1", "RESTORE"),
+        (1, "UPDATE_IN_PROGRESS", "s-1", None),
+        (60, "UPDATE_COMPLETE", "s-1", None),
+        (60, "CHECK_IN_PROGRESS", "s-1", None),
+        (60, "SNAPSHOT_IN_PROGRESS", "s-1", None),
+        (60, "UPDATE_IN_PROGRESS", "server-1", None),
     ],
 )
 def test_a_later_change_is_known_by_its_event(
-    stacks: Stacks, session: FakeSession, seconds: int, status: str, physical: str, updated: bool
+    stacks: Stacks, session: FakeSession, seconds: int, status: str, physical: str, action: str | None
 ) -> None:
     event = {
         "id": "e-1",
@@ -158,7 +160,22 @@ def test_a_later_change_is_known_by_its_event(
         "links": [],
     }
     session.answers = [(200, {"events": [event]})]
-    assert stacks.was_updated("bay-1", "s-1", "2026-01-01T10:00:00Z") is updated
+    assert stacks.last_change("bay-1", "s-1", "2026-01-01T10:00:00Z") == action
+
+
+@pytest.mark.parametrize("answer", [ka.InvalidResponse(None), (200, "<html>a proxy</html>"), (200, {"stack": None})])
+def test_an_answer_that_is_none_of_heat_may_be_a_proxys(stacks: Stacks, session: FakeSession, answer: Any) -> None:
+    session.answers = [answer]
+    with pytest.raises(Transient, match="cannot be read") as raised:
+        stacks.find("bay-1")
+    assert raised.value.tries is not None
+
+
+def test_a_user_that_keystone_does_not_know_yet(stacks: Stacks, session: FakeSession) -> None:
+    session.answers = [ka.Unauthorized("The request you have made requires authentication.")]
+    with pytest.raises(NotAccepted) as raised:
+        stacks.find("bay-1")
+    assert raised.value.tries is not None
 
 
 def resource(name: str, stack: str, physical: str, *, nested: bool = False) -> dict[str, Any]:

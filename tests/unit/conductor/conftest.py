@@ -17,6 +17,7 @@ from magnum.certificates.storage import SecretBox
 from magnum.common import clock
 from magnum.common.context import RequestContext, service_context
 from magnum.common.states import Verb
+from magnum.conductor.drift import DriftWatch
 from magnum.conductor.polling import StackPoll
 from magnum.conductor.runner import Runner
 from magnum.conductor.tools import Tools
@@ -68,6 +69,7 @@ class World:
         self.time = time
         self.stopping = False
         self._poll = StackPoll(tools, lambda: None, "one")
+        self._drift = DriftWatch(tools)
 
     @property
     def database(self) -> Database:
@@ -127,6 +129,9 @@ class World:
         if claimed is not None:
             Runner(self.tools, LEASE, lambda: self.stopping).run(claimed)
         return claimed is not None
+
+    def look_for_drift(self) -> None:
+        self._drift.look()
 
     def poll(self) -> None:
         self._poll.poll()

@@ -206,6 +206,17 @@ def test_a_refresh_says_what_each_bay_says(
     engine.released.set()
 
 
+def test_a_bay_that_is_being_deleted_is_not_asked(
+    database: Database, context: RequestContext, containers: Containers, engine: FakeEngine, bay: models.Bay
+) -> None:
+    made = containers.create(context, values(bay))
+    engine.held[made] = ContainerStatus.RUNNING
+    with database.writer() as session:
+        resources.change(session, context, models.Bay, bay.uuid, {"status": "DELETE_IN_PROGRESS"})
+    containers.refresh(context, [bay.uuid])
+    assert rows(database, context) == {made: "Unknown"}
+
+
 def test_deleting_removes_container_and_row(
     database: Database, context: RequestContext, containers: Containers, engine: FakeEngine, bay: models.Bay
 ) -> None:

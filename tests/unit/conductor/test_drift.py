@@ -8,7 +8,7 @@ import pytest
 from magnum.clients.errors import Transient
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor import faults
-from magnum.conductor.drift import DriftWatch
+from magnum.conductor.health import HealthWatch
 from magnum.conductor.stack_lists import StackLists
 from magnum.conductor.watches import purge, report, watches
 from magnum.db import duties, models
@@ -17,7 +17,7 @@ from tests.unit.conductor.conftest import Ready, World
 
 
 def look(world: World) -> None:
-    DriftWatch(world.tools).look()
+    world.look_for_drift()
 
 
 def texts(world: World, uuid: str) -> list[str]:
@@ -36,13 +36,21 @@ def test_nothing_is_told_of_what_magnum_did_itself(world: World, ready_bay: Read
     assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
 
 
-def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Ready, shown: bool) -> None:
     uuid = ready_bay()
-    del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
+    HealthWatch(world.tools, 60).look()
+    if shown:
+        world.stack(uuid).action = "DELETE"
+    else:
+        del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
+        look(world)
+        assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+        world.time.passes(601)
     look(world)
     look(world)
     bay = world.bay(uuid)
-    assert bay.status == BayStatus.CREATE_FAILED
+    assert (bay.status, bay.health_status, bay.faults) == (BayStatus.CREATE_FAILED, None, [])
     assert "somebody deleted it" in (bay.status_reason or "")
     assert sum("somebody deleted it" in text for text in texts(world, uuid)) == 1
     assert not world.nodes(uuid), "its nodes are gone, too"
@@ -50,6 +58,146 @@ def test_a_stack_that_was_deleted(world: World, cloud: FakeCloud, ready_bay: Rea
     world.ask(uuid, Verb.RETRY)
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def test_a_stack_that_heat_does_not_know_for_a_while(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    before = texts(world, uuid)
+    for _ in range(3):
+        hidden = dict(cloud.heat.stacks)
+        cloud.heat.stacks.clear()
+        look(world)
+        world.time.passes(300)
+        look(world)
+        cloud.heat.stacks.update(hidden)
+        world.time.passes(400)
+        look(world)
+    assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+    assert texts(world, uuid) == before
+
+
+def test_a_stack_that_heat_shows_again_after_all(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay(node_count=2)
+    world.scale(uuid, 3)
+    world.work()
+    before = world.bay(uuid)
+    hidden = dict(cloud.heat.stacks)
+    cloud.heat.stacks.clear()
+    look(world)
+    world.time.passes(601)
+    look(world)
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    cloud.heat.stacks.update(hidden)
+    look(world)
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.UPDATE_FAILED
+    told = "Heat shows the bay's stack again, which it did not for a while. Retry sees to it that the bay is whole."
+    assert bay.status_reason == told
+    assert (bay.api_address, bay.node_addresses) == (before.api_address, before.node_addresses)
+    assert texts(world, uuid).count(told) == 1
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, bay.stack_id, bay.node_count) == (BayStatus.UPDATE_COMPLETE, before.stack_id, 3)
+    assert len(world.nodes(uuid)) == 4
+
+
+def test_a_stack_that_is_being_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    stack = world.stack(uuid)
+    stack.action, stack.status = "DELETE", "IN_PROGRESS"
+    look(world)
+    look(world)
+    told = "Somebody deletes the bay's stack in Heat."
+    bay = world.bay(uuid)
+    assert (bay.status, bay.status_reason) == (BayStatus.CREATE_COMPLETE, told)
+    assert texts(world, uuid).count(told) == 1
+
+
+@pytest.mark.parametrize("sees_all", [True, False])
+def test_a_stack_that_is_not_there_and_a_user_that_is_not_either(
+    world: World, cloud: FakeCloud, ready_bay: Ready, sees_all: bool
+) -> None:
+    uuid, other = ready_bay(), ready_bay(name="other")
+    cloud.heat.sees_all = sees_all
+    del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
+    del cloud.keystone.users[uuid]
+    look(world)
+    look(world)
+    told = "Magnum cannot look at the bay's stack any more: The orchestration service does not accept the bay's user."
+    assert world.bay(uuid).status_reason == told
+    assert texts(world, uuid).count(told) == 1
+    assert not any("Magnum cannot" in text for text in texts(world, other))
+
+
+@pytest.mark.parametrize("sees_all", [True, False])
+def test_one_password_that_cannot_be_read_hides_no_other_bay(
+    world: World, cloud: FakeCloud, ready_bay: Ready, sees_all: bool
+) -> None:
+    odd, other = ready_bay(), ready_bay(name="other")
+    cloud.heat.sees_all = sees_all
+    with world.database.writer() as session:
+        session.query(models.Bay).filter_by(uuid=odd).update({"trustee_secret": "of another key"})
+    del cloud.heat.stacks[world.bay(odd).stack_id or ""]
+    world.stack(other).action = "DELETE"
+    look(world)
+    assert world.bay(other).status == BayStatus.CREATE_FAILED
+    assert world.bay(odd).status == BayStatus.CREATE_COMPLETE
+    assert "the password of the bay's user cannot be read" in (world.bay(odd).status_reason or "")
+
+
+def test_what_others_do_to_a_bay_whose_change_failed_is_told_too(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.scale(uuid, 2)
+    world.work(seconds=5)
+    stack = world.stack(uuid)
+    stack.fail("Quota exceeded")
+    world.work(seconds=60)
+    look(world)
+    look(world)
+    assert not any("Somebody" in text for text in texts(world, uuid)), "it was Magnum"
+    stack.status, stack.changes = "COMPLETE", stack.changes + 1
+    look(world)
+    look(world)
+    told = "Somebody changed the bay's stack in Heat (update, change 2)."
+    bay = world.bay(uuid)
+    assert (bay.status, bay.status_reason) == (BayStatus.UPDATE_FAILED, f"{told} Before: Quota exceeded")
+    assert texts(world, uuid).count(told) == 1
+    stack.fail("Out of addresses")
+    stack.changes += 1
+    look(world)
+    look(world)
+    told = "Somebody changed the bay's stack in Heat (update), and that failed: Out of addresses"
+    assert world.bay(uuid).status_reason == told
+    assert texts(world, uuid).count(told) == 1
+
+
+def test_a_snapshot_changes_nothing(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "SNAPSHOT", 7
+    look(world)
+    assert not any("Somebody" in text for text in texts(world, uuid))
+
+
+def test_after_trouble_of_others_a_rollback_goes_to_what_the_bay_had(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    world.scale(uuid, 3)
+    world.work()
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.reason = "UPDATE", "FAILED", "Resource UPDATE failed: no more addresses"
+    look(world)
+    assert world.bay(uuid).status == BayStatus.UPDATE_FAILED
+    world.ask(uuid, Verb.ROLLBACK)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.UPDATE_COMPLETE, 3)
 
 
 @pytest.mark.parametrize("call", ["heat.states", "heat.get"])

@@ -10,7 +10,6 @@ from magnum.coe.nodes import Node
 from magnum.common import clock, states
 from magnum.common.exception import BayBusy
 from magnum.common.states import Health, Verb
-from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
 from magnum.db import bay_health, models
 from tests.fakes.cloud import FakeCloud
@@ -77,7 +76,7 @@ def test_nodes_that_vanish_from_a_bay_whose_change_failed_are_missed(world: Worl
     uuid = ready_bay(node_count=2)
     stack = world.stack(uuid)
     stack.action, stack.status, stack.reason = "CHECK", "FAILED", "Resource CHECK failed: the server is gone"
-    DriftWatch(world.tools).look()
+    world.look_for_drift()
     assert world.bay(uuid).status == "UPDATE_FAILED"
     world.running(uuid).forgotten.add(stack.nodes[0])
     look(world)
@@ -184,8 +183,8 @@ def test_a_look_that_comes_late_knows_nothing_of_a_bay_built_anew(
 
     def paused() -> list[Node]:
         monkeypatch.setattr(running, "list_nodes", list_nodes)
-        del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
-        DriftWatch(world.tools).look()
+        world.stack(uuid).action = "DELETE"
+        world.look_for_drift()
         world.ask(uuid, Verb.RETRY)
         world.work()
         return listed

@@ -211,6 +211,9 @@ def test_a_delete_during_a_step_ends_the_creation_there(world: World, cloud: Fak
     world.work()
     assert nothing_is_left(world, cloud)
     assert not [event for event in world.events(uuid) if event.level == "error"]
+    assert [event.text for event in world.events(uuid) if "broken off" in event.text] == [
+        "The create under way is broken off."
+    ]
 
 
 def test_a_delete_during_a_drain_ends_the_update(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:

@@ -4,12 +4,12 @@ import pytest
 from oslo_db import exception as db_exc
 
 from magnum.certificates.storage import KeyProblem
-from magnum.clients.errors import Permanent, Transient, from_status
+from magnum.clients.errors import NotAccepted, Permanent, Transient, from_status
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import LEASE, Ready, World
-from tests.unit.conductor.trouble import leaf, nothing_is_left
+from tests.unit.conductor.trouble import kill_before_recording, leaf, nothing_is_left, run_until_killed
 
 
 def test_a_refusal_is_told_at_once_and_without_noise(world: World, cloud: FakeCloud) -> None:
@@ -120,6 +120,81 @@ def test_a_stack_that_heat_does_not_know_for_a_moment(
     cloud.heat.at_once = True
     world.work()
     assert world.bay(uuid).status == status
+
+
+def test_a_deletion_does_not_end_because_heat_does_not_know_the_stack_for_a_moment(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.turn()
+    hidden = dict(cloud.heat.stacks)
+    cloud.heat.stacks.clear()
+    world.work(seconds=10)
+    cloud.heat.stacks.update(hidden)
+    world.work(seconds=60)
+    assert world.bay(uuid).status == BayStatus.DELETE_IN_PROGRESS
+    cloud.heat.at_once = True
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_addresses_are_not_read_of_a_stack_that_is_not_shown(
+    world: World, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = world.create()
+    kill_before_recording(monkeypatch, "outputs")
+    run_until_killed(world)
+    hidden = dict(cloud.heat.stacks)
+    cloud.heat.stacks.clear()
+    world.work(seconds=5)
+    cloud.heat.stacks.update(hidden)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, bool(bay.api_address)) == (BayStatus.CREATE_COMPLETE, True)
+
+
+def test_nodes_that_go_are_chosen_and_drained_though_heat_does_not_know_the_stack_for_a_moment(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay(node_count=3)
+    running, names = world.running(uuid), world.stack(uuid).nodes[1:]
+    hidden = dict(cloud.heat.stacks)
+    cloud.heat.stacks.clear()
+    world.scale(uuid, 1)
+    world.work(seconds=5)
+    cloud.heat.stacks.update(hidden)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
+    assert sorted(running.drained) == sorted(names)
+
+
+@pytest.mark.parametrize(("times", "status"), [(2, BayStatus.CREATE_COMPLETE), (9, BayStatus.CREATE_FAILED)])
+def test_a_user_that_is_not_known_yet(world: World, cloud: FakeCloud, times: int, status: BayStatus) -> None:
+    uuid = world.create()
+    refusal = NotAccepted("The orchestration service does not accept the bay's user.", tries=4)
+    cloud.calls.fail("heat.create", refusal, times=times)
+    world.work()
+    assert world.bay(uuid).status == status
+
+
+@pytest.mark.parametrize("action", ["UPDATE", "SUSPEND"])
+def test_somebody_who_changes_the_stack_meanwhile_is_told_of(world: World, cloud: FakeCloud, action: str) -> None:
+    cloud.heat.at_once = False
+    uuid = world.create()
+    world.turn()
+    stack = world.stack(uuid)
+    stack.settle()
+    stack.action = action
+    if action == "UPDATE":
+        stack.tag = ""
+    world.work(seconds=50)
+    assert world.bay(uuid).status == BayStatus.CREATE_IN_PROGRESS
+    world.work(seconds=60)
+    bay = world.bay(uuid)
+    told = f"Somebody else changed the bay's stack in Heat meanwhile ({action.lower()})."
+    assert (bay.status, bay.status_reason) == (BayStatus.CREATE_FAILED, told)
 
 
 def test_a_failed_deletion_says_why_and_the_next_goes_on_from_there(

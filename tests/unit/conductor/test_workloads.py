@@ -129,6 +129,19 @@ def test_a_bay_out_of_reach_leaves_its_rows_unknown_and_the_others_alone(
     bays.released.set()
 
 
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_FAILED"])
+def test_a_bay_that_has_no_api_any_more_is_not_asked(
+    database: Database, context: RequestContext, workloads: Workloads, bays: FakeBays, status: str
+) -> None:
+    bay = add_bay(database, context)
+    workloads.create(context, "pod", bay.uuid, manifest("web"))
+    with database.writer() as session:
+        resources.change(session, context, models.Bay, bay.uuid, {"status": status})
+    bays.held[bay.uuid] = {}
+    workloads.refresh(context, "pod", [bay.uuid])
+    assert pods(database, context) == {"web": "Unknown"}
+
+
 def test_a_bay_being_deleted_gets_no_new_rows(
     database: Database, context: RequestContext, workloads: Workloads, bays: FakeBays
 ) -> None:
