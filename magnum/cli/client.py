@@ -131,7 +131,8 @@ def _marker(link: object) -> str | None:
 
 def _advice(status: int, path: tuple[str, ...]) -> str:
     if status == 404 and len(path) > 1 and path[0] in _LISTS:
-        return f"See: magnum {_LISTS[path[0]]}-list"
+        gone = "; the events of a bay that is gone are found by its uuid" if path[-1] == "events" else ""
+        return f"See: magnum {_LISTS[path[0]]}-list{gone}"
     return _ADVICE.get(status, "")
 
 

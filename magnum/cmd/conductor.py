@@ -23,7 +23,7 @@ def main() -> int:
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
-    figures = Figures(conf, conf.metrics.conductor_port, forks=False)
+    figures = Figures(conf, "conductor_port", forks=False)
     try:
         conductor = Conductor(conf, Database(conf), rpc.transport(conf))
     except KeyProblem as problem:

@@ -1,5 +1,6 @@
 """Figures for Prometheus, as [metrics] wants them."""
 
+import os
 import shutil
 import socket
 import sys
@@ -14,14 +15,15 @@ from magnum.common import metrics
 class Figures:
     """Those of one service; made before it works, and before it has any process but its first.
 
+    :param port_option: which of [metrics] says where they can be fetched
     :param forks: whether its work is done by processes that it forks
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, port: int, *, forks: bool) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, port_option: str, *, forks: bool) -> None:
         self._listening: socket.socket | None = None
         self._folder: Path | None = None
         if conf.metrics.enabled:
-            self._listening = _listen(conf.metrics.host, port)
+            self._listening = _listen(conf.metrics.host, conf.metrics[port_option], port_option)
             self._folder = Path(tempfile.mkdtemp(prefix="magnum-metrics-")) if forks else None
             metrics.start(self._folder)
 
@@ -36,8 +38,12 @@ class Figures:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, option: str) -> socket.socket:
     try:
         return metrics.listen(host, port)
     except OSError as error:
-        sys.exit(f"Prometheus cannot be served at {host}, port {port} ([metrics] in the configuration): {error}")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        sys.exit(
+            f"Prometheus cannot be served at {host}, port {port}: {reason}. "
+            f"Services on one host need a [metrics] {option} of their own."
+        )

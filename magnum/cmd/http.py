@@ -48,7 +48,7 @@ class Server(BaseApplication):
         self._make = make
         self._workers = workers
         self._on_exit = on_exit
-        self._figures = Figures(configuration, configuration.metrics.api_port, forks=True)
+        self._figures = Figures(configuration, "api_port", forks=True)
         super().__init__()
 
     @property

@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 there is a warning, 2 services of this version wou
 import functools
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -13,9 +14,10 @@ from oslo_db import exception as db_exc
 from oslo_policy import policy
 from oslo_upgradecheck import common_checks, upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
-from sqlalchemy import exc, select
+from sqlalchemy import exc, make_url, select
 from sqlalchemy.orm import Session
 
+from magnum import conf as configuration
 from magnum import policies
 from magnum.certificates.storage import KeyProblem, SecretBox
 from magnum.clients.errors import Permanent, ServiceError
@@ -30,6 +32,7 @@ from magnum.db.session import Database
 
 _FIRST_MESSAGES = "1.0"  # of conductors that did not say yet what they understand
 _MOST_NAMED = 5
+_BROKEN = 255
 
 Check = Callable[["Checks"], Result]
 
@@ -56,14 +59,30 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @property
     def _database(self) -> Database:
+        if self._is_missing:
+            raise db_exc.DBError
         if self._made is None:  # the configuration is read after this object is made
             self._made = Database(self._conf)
         return self._made
 
+    @property
+    def _is_missing(self) -> bool:
+        """Whether it is a file that is not there, and that would be made by looking at it."""
+        url = make_url(self._conf.database.connection)
+        if url.get_backend_name() != "sqlite" or not url.database:
+            return False
+        path = Path(url.database)
+        return path.parent.exists() and not path.exists()
+
+    def configuration(self) -> Result:
+        """Every option has a value that it can have."""
+        found = configuration.problems(self._conf)
+        return Result(Code.FAILURE, " ".join(found)) if found else Result(Code.SUCCESS)
+
     def tables(self) -> Result:
         """The tables are those of this version."""
         try:
-            current = schema.current(self._database)
+            current = None if self._is_missing else schema.current(self._database)
         except (db_exc.DBError, exc.SQLAlchemyError):
             return Result(Code.FAILURE, "The database that [database] connection names cannot be reached.")
         newest = schema.newest()
@@ -152,6 +171,7 @@ class Checks(upgradecheck.UpgradeCommands):
         return [row for row in rows if row.last_seen_up and (clock.now() - row.last_seen_up).total_seconds() < patience]
 
     _upgrade_checks = (
+        ("Configuration", configuration),
         ("Database", tables),
         ("Encryption key", encryption_key),
         ("Keystone", keystone),
@@ -193,4 +213,8 @@ def _listed(names: list[str]) -> str:
 
 def main(arguments: list[str] | None = None, conf: Any = CONF) -> int:
     """Entry point."""
-    return int(upgradecheck.main(conf, "magnum", Checks(conf), sys.argv[1:] if arguments is None else arguments))
+    try:
+        return int(upgradecheck.main(conf, "magnum", Checks(conf), sys.argv[1:] if arguments is None else arguments))
+    except cfg.Error as error:
+        print(f"The configuration cannot be read: {error}", file=sys.stderr)
+        return _BROKEN

@@ -43,7 +43,22 @@ def load(arguments: Sequence[str] | None = None, files: Sequence[str] | None = N
         CONF(list(arguments or []), project="magnum", default_config_files=list(files) if files is not None else None)
     except cfg.Error as error:
         raise SystemExit(f"The configuration cannot be read: {error}") from error
+    if found := problems(CONF):
+        raise SystemExit("\n".join(["The configuration cannot be used:", *found]))
     return CONF
+
+
+def problems(conf: cfg.ConfigOpts) -> list[str]:
+    """What is wrong with the values of Magnum's own options, a sentence each: oslo.config looks when one is used."""
+    found = []
+    for group in _GROUPS:
+        for option in group.OPTS:
+            try:
+                getattr(conf[group.GROUP] if group.GROUP else conf, option.dest)
+            except cfg.ConfigSourceValueError as error:
+                reason = str(error).rpartition(" is not valid: ")[2]  # before it stands where the value was read
+                found.append(f"[{group.GROUP or 'DEFAULT'}] {option.name}: {reason}.")
+    return found
 
 
 def list_opts() -> list[tuple[str | None, list[Any]]]:

@@ -559,7 +559,8 @@ def _supersede(session: Session, bay_uuid: str) -> str | None:
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:
     status = states.BayStatus(bay.status)
     if status in states.ENDS:
-        return f"Bay {bay.uuid} already has an operation in progress (status {status}). Wait for its end."
+        way_out = "Wait for its end." if status is states.BayStatus.DELETE_IN_PROGRESS else "Wait, or delete the bay."
+        return f"Bay {bay.uuid} already has an operation in progress (status {status}). {way_out}"
     possible = ", ".join(states.verbs_in(status))
     problem = f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{status}"'
     return f"{problem}; possible are: {possible}."

@@ -42,7 +42,7 @@ def _alone(steps: Steps) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with steps.step("Another magnum-local has ended"):
+            with steps.step("Wait for another magnum-local to end, as clouds share the Docker Engine"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -175,12 +175,14 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
+    is_there = settings.stored(CloudPaths.named(options.name)) is not None
     with Steps(sys.stderr) as steps, _alone(steps):
         cloud = _existing(options.name)
         cloud.reset(steps)
         if options.cache:
             cloud.remove_cache(steps)
-    print(f"Nothing is left of the cloud {options.name!r}." + ("" if options.cache else f" Cached: {cache_root()}"))
+    said = "Nothing is left of the cloud" if is_there else "There was no cloud"
+    print(f"{said} {options.name!r}." + ("" if options.cache else f" Cached: {cache_root()}"))
     return 0
 
 

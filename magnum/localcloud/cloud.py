@@ -161,10 +161,9 @@ class LocalCloud:
     def reset(self, steps: Steps) -> None:
         """Remove all that this cloud made; what is cached for the next one stays."""
         self._stop_services(steps)
-        servers = self._bay_servers()
-        if servers is not None:
+        if engine.is_available() or (engine.has_data() and not self._plays):
             with steps.step("Remove the servers, networks and volumes of bays"):
-                servers.remove()
+                BayServers(engine.ensure().docker_host, self.paths.name).remove()
         if self.paths.root.exists():
             with steps.step(f"Remove {self.paths.root}"):
                 loop_devices.detach_below(self.paths.root)

@@ -70,6 +70,11 @@ def ensure() -> Engine:
     return _describe()
 
 
+def has_data() -> bool:
+    """Whether an engine that was started here has left what it kept: servers and networks of bays may be in it."""
+    return _data().exists()
+
+
 def stop() -> bool:
     """End the engine if it was started here; True if it was, and ran."""
     return processes.stop(_pid_file(), _STOP_SECONDS)

@@ -103,13 +103,16 @@ class Magnum:
         fingerprint = digest_of_text(self._configuration_text(), own, str(SOURCE_ROOT), _digest_of_magnum())
         if self.transport_url is None:
             return [self._service(EMBEDDED, fingerprint, serves_http=True)]
-        conductors = [self._conductor(name, fingerprint) for name in conductor_names(self.conductors)]
+        names = enumerate(conductor_names(self.conductors), start=1)
+        conductors = [self._conductor(name, number, fingerprint) for number, name in names]
         return [*conductors, self._service(API, fingerprint, serves_http=True)]
 
-    def _conductor(self, name: str, fingerprint: str) -> Service:
-        """Each is known by a name of its own, as on hosts of their own."""
+    def _conductor(self, name: str, number: int, fingerprint: str) -> Service:
+        """Each is known by a name of its own, as on hosts of their own, and has a port of its own."""
         own = self._root / f"{name}.conf"
-        write_private(own, ini.render({"DEFAULT": {"host": f"{self._host}-{name}"}}))
+        port = self.ports.conductor_figures(number)
+        options: dict[str, dict[str, ini.Value]] = {"DEFAULT": {"host": f"{self._host}-{name}"}}
+        write_private(own, ini.render({**options, "metrics": {"conductor_port": port}}))
         service = self._service(CONDUCTOR, fingerprint, serves_http=False)
         return replace(
             service,
@@ -184,6 +187,7 @@ class Magnum:
                     "memcached_servers": memcached.address(self.ports),
                     "service_token_roles_required": True,
                 },
+                "metrics": {"api_port": self.ports.api_figures},
                 "oslo_messaging_rabbit": {"rabbit_quorum_queue": True},
                 "trust": {"trustee_domain_name": identity.MAGNUM_DOMAIN},
             }

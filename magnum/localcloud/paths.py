@@ -110,6 +110,15 @@ class Ports:
         return 9511 + self.offset
 
     @property
+    def api_figures(self) -> int:
+        """Where Prometheus fetches figures, once they are switched on."""
+        return 9512 + self.offset
+
+    def conductor_figures(self, number: int) -> int:
+        """The same of a conductor; they are counted from 1."""
+        return self.api_figures + number
+
+    @property
     def mariadb(self) -> int:
         return 13306 + self.offset
 

@@ -13,7 +13,7 @@ from oslo_upgradecheck.upgradecheck import Code, Result
 from magnum.certificates.storage import SecretBox
 from magnum.clients.errors import Permanent, Transient
 from magnum.clients.keystone import Keystone
-from magnum.cmd.status import Checks
+from magnum.cmd.status import Checks, main
 from magnum.common import clock, rpc
 from magnum.common.context import RequestContext
 from magnum.db import models, operations, schema
@@ -57,7 +57,27 @@ def test_all_is_well(
 ) -> None:
     monkeypatch.setattr(Keystone, "check", lambda _: None)
     assert checks.check() is Code.SUCCESS
-    assert capsys.readouterr().out.count("Result: Success") == 6
+    assert capsys.readouterr().out.count("Result: Success") == 7
+
+
+def test_values_that_no_option_can_have(conf: cfg.ConfigOpts, checks: Checks, tmp_path: Path) -> None:
+    assert checks.configuration().code is Code.SUCCESS
+    (tmp_path / "bad.conf").write_text("[conductor]\nworkers = many\n[metrics]\nenabled = perhaps\n")
+    conf(["--config-file", str(tmp_path / "bad.conf")], project="magnum")
+    found = checks.configuration()
+    assert found.code is Code.FAILURE
+    assert "[conductor] workers: invalid literal for int() with base 10: 'many'." in details(found)
+    assert "[metrics] enabled: Unexpected boolean value 'perhaps'." in details(found)
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config-file", str(tmp_path / "missing.conf"), "upgrade", "check"], cfg.ConfigOpts()) == 255
+    assert "The configuration cannot be read" in capsys.readouterr().err
+
+
+def test_a_check_makes_no_database(checks: Checks, tmp_path: Path) -> None:
+    assert checks.tables().code is Code.FAILURE
+    assert not list(tmp_path.glob("*.sqlite"))
 
 
 def test_no_tables(conf: cfg.ConfigOpts, checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,17 @@
 """The command `magnum-local`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from magnum.localcloud import cli
+from magnum.localcloud import cli, engine
 from magnum.localcloud.cloud import LocalCloud, ServiceState
-from magnum.localcloud.paths import CloudPaths
+from magnum.localcloud.engine import Engine
+from magnum.localcloud.paths import CloudPaths, state_root
 from magnum.localcloud.preflight import PreflightError, Problem
 from magnum.localcloud.processes import ServiceError
-from magnum.localcloud.settings import Settings, store
+from magnum.localcloud.settings import REAL, STAND_IN, Settings, store
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +100,38 @@ def test_status_shows_each_service(
     monkeypatch.setattr(LocalCloud, "status", lambda _: [ServiceState("heat", pid, Path("/logs/heat.log"))])
     assert cli.main(["status"]) == code
     assert ("pid 42" if pid else "NOT RUNNING") in capsys.readouterr().out
+
+
+class _Removed:
+    """Stands for the objects of a cloud in the engine."""
+
+    clouds: ClassVar[list[str]] = []
+
+    def __init__(self, _docker_host: str, cloud: str) -> None:
+        self.clouds.append(cloud)
+
+    def remove(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("heat", "has_data", "removed"), [(REAL, True, True), (REAL, False, False), (STAND_IN, True, False)]
+)
+def test_reset_after_down_has_the_engine_started_for_what_it_keeps(
+    heat: str, has_data: bool, removed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(CloudPaths.named("demo"), Settings(heat=heat))
+    if has_data:
+        (state_root() / "docker").mkdir()
+    monkeypatch.setattr(_Removed, "clouds", [])
+    monkeypatch.setattr(engine, "is_available", lambda: False)
+    monkeypatch.setattr(engine, "ensure", lambda: Engine("unix:///x", Path("/x"), "172.17.0.1"))
+    monkeypatch.setattr("magnum.localcloud.cloud.BayServers", _Removed)
+    assert cli.main(["reset"]) == 0
+    assert _Removed.clouds == (["demo"] if removed else [])
+    assert "Nothing is left of the cloud 'demo'" in capsys.readouterr().out
+    assert cli.main(["reset"]) == 0
+    assert "There was no cloud 'demo'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("bus", ["memory", "rabbit"])

@@ -105,6 +105,7 @@ def test_several_of_each_have_names_of_their_own(tmp_path: Path, started: Starte
     conf = load([], files)
     assert (conf.host, conf.api.workers) == ("magnum-local-test-magnum-conductor-2", 2)
     assert conf.database.connection == "postgresql+psycopg2://postgres@/magnum?host=/x"
+    assert (conf.metrics.api_port, conf.metrics.conductor_port) == (29512, 29514)
     CONF.reset()
 
 

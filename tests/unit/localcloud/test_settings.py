@@ -83,6 +83,6 @@ def test_a_folder_in_which_sockets_would_not_fit_is_refused(monkeypatch: pytest.
 def test_an_offset_moves_every_port() -> None:
     plain, moved = Ports(), Ports(20000)
     names = [name for name in dir(Ports) if isinstance(getattr(Ports, name), property)]
-    assert len(names) == 9
+    assert len(names) == 10
     assert all(getattr(moved, name) == getattr(plain, name) + 20000 for name in names)
-    assert len({getattr(plain, name) for name in names}) == 9
+    assert len({getattr(plain, name) for name in names}) == 10
