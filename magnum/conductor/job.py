@@ -69,6 +69,11 @@ class Job:
         self._arguments[_PROGRESS] = {key: value for key, value in kept.items() if value is not None}
         return {"arguments": dict(self._arguments)}
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether there were turns at this operation before, which may have done more than was written."""
+        return self.claim.fence > 1
+
     # Writing
 
     def write(self, progress: Progress) -> None:

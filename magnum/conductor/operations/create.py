@@ -11,6 +11,8 @@ from magnum.conductor.job import Job
 from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step
 
+_PERHAPS_TWICE = "perhaps_twice"
+
 
 def clear_stack(job: Job) -> Done:
     """Heat has been asked to delete what an earlier creation left."""
@@ -34,6 +36,8 @@ def wait_cleared(job: Job) -> Done | Again:
 def create_stack(job: Job) -> Done:
     """Heat has the bay's stack: the one an earlier try made, or a new one."""
     wanted = job.wanted_stack(job.bay.node_count)
+    if job.attempts or job.is_taken_up:
+        job.remember(_PERHAPS_TWICE, True)
     arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
     stack_id = job.stacks_to_change().create(job.stack_name, arguments, job.tag, minutes)
     return Done(f"Heat builds the stack {job.stack_name} ({stack_id}).", bay={"stack_id": stack_id})
@@ -46,7 +50,7 @@ def wait_created(job: Job) -> Done | Again:
     for this that the creation is asked for again, there are two, each with servers that somebody pays for.
     """
     outcome = common.wait_for_stack(job)
-    if isinstance(outcome, Again):
+    if isinstance(outcome, Again) or not job.remembered(_PERHAPS_TWICE):
         return outcome
     twins = [stack for stack in job.stacks.named(job.stack_name) if stack.id != job.bay.stack_id]
     for twin in twins:

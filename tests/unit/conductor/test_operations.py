@@ -266,10 +266,18 @@ def test_one_who_was_paused_right_before_a_change_of_the_stack_asks_for_none(
     assert world.turn("one") is False
 
 
-def test_a_stack_that_heat_made_twice_is_one_in_the_end(world: World, cloud: FakeCloud) -> None:
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_stack_that_heat_made_twice_is_one_in_the_end(
+    world: World, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
     cloud.heat.at_once = False
     uuid = world.create()
-    world.turn()
+    if killed:
+        kill_before_recording(monkeypatch, common_steps.STACK)
+        run_until_killed(world)
+    else:
+        cloud.calls.fail("heat.create", AWAY, after=True)
+    world.work(seconds=LEASE.total_seconds() + 5, owner="two")
     ours = world.stack(uuid)
     twin = replace(ours, id=new_uuid())
     cloud.heat.stacks[twin.id] = twin
@@ -279,7 +287,7 @@ def test_a_stack_that_heat_made_twice_is_one_in_the_end(world: World, cloud: Fak
     bay = world.bay(uuid)
     assert (bay.status, bay.stack_id) == (BayStatus.CREATE_COMPLETE, ours.id)
     assert (twin.action, ours.action) == ("DELETE", "CREATE")
-    (warning,) = [event.text for event in world.events(uuid) if event.level == "warning"]
+    warning = next(event.text for event in reversed(world.events(uuid)) if event.level == "warning")
     assert warning.endswith("it is up. Heat had made another of the name, which it deletes.")
 
 

@@ -42,7 +42,7 @@ def test_a_stack_that_settles_ends_its_bay_within_one_poll(world: World, cloud: 
     world.turn()
     assert world.bay(second).status == BayStatus.CREATE_COMPLETE
     assert world.bay(first).status == BayStatus.CREATE_IN_PROGRESS
-    assert cloud.calls.count == {"heat.states": 1, "heat.get": 1, "heat.named": 1}
+    assert cloud.calls.count == {"heat.states": 1, "heat.get": 1}
 
 
 def test_where_magnum_may_not_see_all_it_asks_once_per_project(
