@@ -45,6 +45,9 @@ _LOST: Mapping[str, Any] = {
     **bay_health.NEVER_LOOKED_AT,
 }
 _FOUND = "Heat shows the bay's stack again, which it did not for a while. Retry sees to it that the bay is whole."
+_UNSEEN = "Magnum cannot look at the bay's stack any more: "
+_SEEN = "Magnum can look at the bay's stack again."
+_BEFORE = " Before: "
 _DELETING = "Somebody deletes the bay's stack in Heat."
 _FAILURES = {
     "DELETE": ("began to delete the bay's stack", BayStatus.CREATE_FAILED),
@@ -89,6 +92,8 @@ class DriftWatch:
                 self._tell_found(bay)
         elif stack is None or stack.action == "DELETE":
             self._look_closely(bay)
+        elif (bay.status_reason or "").startswith(_UNSEEN):
+            self._write(bay, {"status_reason": _cause(bay)}, Event(_SEEN))
         elif not stack.settled:
             return  # somebody changes it: what comes of it is told at its end
         elif stack.status == "FAILED":
@@ -103,8 +108,9 @@ class DriftWatch:
             return
         try:
             stack = self._read(bay)
-        except (Permanent, NotAccepted) as error:
-            self._tell(bay, {}, f"Magnum cannot look at the bay's stack any more: {error.message}")
+        except (Permanent, NotAccepted) as error:  # a service may also refuse everybody for a while
+            if not self._may_come_back(bay):
+                self._tell(bay, {}, f"{_UNSEEN}{error.message}")
             return
         if stack is None and self._may_come_back(bay):
             return
@@ -168,11 +174,11 @@ class DriftWatch:
 
     def _tell(self, bay: models.Bay, values: Mapping[str, Any], text: str) -> None:
         """Tell once of what leaves the bay in its state; why that is what it is stays to be read."""
-        reason = bay.status_reason or ""
-        if text in reason:
+        if text in (bay.status_reason or ""):
             return
-        kept = f" Before: {reason}" if bay.status in states.HALF_CHANGED and reason else ""
-        self._write(bay, {**values, "status_reason": text + kept}, Event(text, "warning"))
+        cause = _cause(bay)
+        shown = f"{text}{_BEFORE}{cause}" if cause else text
+        self._write(bay, {**values, "status_reason": shown}, Event(text, "warning"))
 
     def _stacks(self, bay: models.Bay) -> Stacks:
         return self._tools.cloud.stacks(user_of(self._tools, bay))
@@ -187,6 +193,13 @@ class DriftWatch:
                 elif values.get("status", bay.status) not in states.USABLE:
                     copies.mark_unknown(session, bay.uuid, "node")  # nobody looks at them any more
                 LOG.info("Bay %s: %s", bay.uuid, event.text if event else "its stack is known now")
+
+
+def _cause(bay: models.Bay) -> str | None:
+    """Why a bay that was half changed is so, without what was told here since."""
+    if bay.status not in states.HALF_CHANGED:
+        return None
+    return (bay.status_reason or "").rpartition(_BEFORE)[2] or None
 
 
 def _is_lost(bay: models.Bay) -> bool:

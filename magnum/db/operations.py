@@ -306,10 +306,8 @@ def record(session: Session, claimed: Claim, progress: Progress) -> None:
     :raises LeaseLost: it does not; the transaction is to be rolled back
     """
     if progress.bay:
-        bay = dict(progress.bay)
-        if bay.get("status_reason"):
-            bay["status_reason"] = _shortened(bay["status_reason"])
-        session.execute(update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid).values(**bay))
+        statement = update(models.Bay).where(models.Bay.uuid == claimed.bay_uuid)
+        session.execute(statement.values(**_readable(progress.bay)))
     values = dict(progress.operation) or {"fence": claimed.fence}
     held = and_(
         models.Operation.id == claimed.id,
@@ -416,7 +414,8 @@ def note(session: Session, bay: models.Bay, values: Mapping[str, Any], event: Ev
         models.Bay.stack_id == bay.stack_id,
         models.Bay.stack_changed_at.is_not_distinct_from(bay.stack_changed_at),  # an operation may be over already
     )
-    if not _changed(session, update(models.Bay).where(models.Bay.uuid == bay.uuid, *same).values(**values)):
+    statement = update(models.Bay).where(models.Bay.uuid == bay.uuid, *same).values(**_readable(values))
+    if not _changed(session, statement):
         return False
     if event is not None:
         session.add(
@@ -578,6 +577,12 @@ def _event_row(claimed: Claim | models.Operation, event: Event) -> models.BayEve
         duration=event.duration,
         created_at=clock.now(),
     )
+
+
+def _readable(bay: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of a bay, of which the reason may have words of others in it."""
+    reason = bay.get("status_reason")
+    return {**bay, "status_reason": _shortened(reason)} if reason else dict(bay)
 
 
 def _shortened(text: str) -> str:

@@ -130,7 +130,10 @@ class World:
             Runner(self.tools, LEASE, lambda: self.stopping).run(claimed)
         return claimed is not None
 
-    def look_for_drift(self) -> None:
+    def look_for_drift(self, *, anew: bool = False) -> None:
+        """:param anew: what was learned of who may see what is forgotten"""
+        if anew:
+            self._drift = DriftWatch(self.tools)
         self._drift.look()
 
     def poll(self) -> None:

@@ -20,6 +20,13 @@ def look(world: World) -> None:
     world.look_for_drift()
 
 
+def look_for_long(world: World) -> None:
+    look(world)
+    world.time.passes(601)
+    look(world)
+    look(world)
+
+
 def texts(world: World, uuid: str) -> list[str]:
     return [event.text for event in world.events(uuid)]
 
@@ -124,12 +131,26 @@ def test_a_stack_that_is_not_there_and_a_user_that_is_not_either(
     cloud.heat.sees_all = sees_all
     del cloud.heat.stacks[world.bay(uuid).stack_id or ""]
     del cloud.keystone.users[uuid]
-    look(world)
-    look(world)
+    look_for_long(world)
     told = "Magnum cannot look at the bay's stack any more: The orchestration service does not accept the bay's user."
     assert world.bay(uuid).status_reason == told
     assert texts(world, uuid).count(told) == 1
     assert not any("Magnum cannot" in text for text in texts(world, other))
+
+
+def test_a_user_that_is_let_in_again(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    users, cloud.heat.sees_all = dict(cloud.keystone.users), False
+    cloud.keystone.users.clear()
+    look(world)
+    assert "Magnum" not in (world.bay(uuid).status_reason or ""), "it may pass"
+    look_for_long(world)
+    assert "Magnum cannot look" in (world.bay(uuid).status_reason or "")
+    cloud.keystone.users.update(users)
+    world.look_for_drift(anew=True)
+    look(world)
+    assert world.bay(uuid).status_reason is None
+    assert texts(world, uuid)[-1] == "Magnum can look at the bay's stack again."
 
 
 @pytest.mark.parametrize("sees_all", [True, False])
@@ -142,7 +163,7 @@ def test_one_password_that_cannot_be_read_hides_no_other_bay(
         session.query(models.Bay).filter_by(uuid=odd).update({"trustee_secret": "of another key"})
     del cloud.heat.stacks[world.bay(odd).stack_id or ""]
     world.stack(other).action = "DELETE"
-    look(world)
+    look_for_long(world)
     assert world.bay(other).status == BayStatus.CREATE_FAILED
     assert world.bay(odd).status == BayStatus.CREATE_COMPLETE
     assert "the password of the bay's user cannot be read" in (world.bay(odd).status_reason or "")
@@ -175,6 +196,11 @@ def test_what_others_do_to_a_bay_whose_change_failed_is_told_too(
     told = "Somebody changed the bay's stack in Heat (update), and that failed: Out of addresses"
     assert world.bay(uuid).status_reason == told
     assert texts(world, uuid).count(told) == 1
+    for number in (6, 7):
+        stack.status, stack.changes = "COMPLETE", number
+        look(world)
+        changed = f"Somebody changed the bay's stack in Heat (update, change {number})."
+        assert world.bay(uuid).status_reason == f"{changed} Before: {told}", "and no more each time"
 
 
 def test_a_snapshot_changes_nothing(world: World, ready_bay: Ready) -> None:
