@@ -54,8 +54,13 @@ class KubernetesBay:
         return _complete(kind, self._live(kind, name))
 
     def create(self, kind: WorkloadKind, manifest: Manifest) -> Workload:
-        """Create an object from a checked manifest. After `BayUnreachable` it may exist or not."""
-        return _complete(kind, self._api.call("POST", COLLECTIONS[kind], body=manifest))
+        """Create an object from a checked manifest. After `BayUnreachable` it may exist or not.
+
+        One that was read of a cluster has the version it had there, which Kubernetes answers with 500: it is left out.
+        """
+        metadata = {name: value for name, value in manifest["metadata"].items() if name != "resourceVersion"}
+        body = {**manifest, "metadata": metadata}
+        return _complete(kind, self._api.call("POST", COLLECTIONS[kind], body=body))
 
     def replace(self, kind: WorkloadKind, name: str, manifest: Manifest) -> Workload:
         """Make an object what its manifest says, keeping what Kubernetes gave it and does not let go of.

@@ -130,6 +130,12 @@ def test_create_sends_the_manifest_as_it_is(bay: KubernetesBay, server: FakeBay)
     assert server.requests[0].body == manifest
 
 
+def test_a_manifest_that_was_read_of_a_cluster_can_be_created(bay: KubernetesBay, server: FakeBay) -> None:
+    server.answers[f"POST {PODS}"] = 201, pod()
+    bay.create("pod", pod())
+    assert "resourceVersion" not in server.requests[0].body["metadata"]
+
+
 def test_a_refusal_has_kubernetes_own_code_and_words(bay: KubernetesBay, server: FakeBay) -> None:
     server.answers[f"POST {PODS}"] = refusal(409, 'pods "web" already exists')
     with pytest.raises(RemoteRefusal, match="already exists") as refused:
