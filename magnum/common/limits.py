@@ -4,10 +4,14 @@ A bay that does not answer holds each call to it until its time is up. Without a
 in the end hold every thread of the process, and all other tenants would wait for it; and so would they for a tenant
 with many such bays. So each bay has a few places in a conductor, and each project in an API, and a caller who finds
 none free in a short time is told so.
+
+Many calls at once that are answered are no trouble: they take turns. Only where calls are slow is it told at once who
+finds others waiting already.
 """
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +22,12 @@ class _Places:
     def __init__(self, count: int) -> None:
         self.free = threading.BoundedSemaphore(count)
         self.users = 0  # callers inside or waiting; with none left the entry goes
+        self.begun: list[float] = []  # when the calls under way began, oldest first
+        self.last = 0.0  # seconds that the last call took
+
+    def are_slow(self, seconds: float) -> bool:
+        """Whether a call takes longer than this."""
+        return self.last > seconds or bool(self.begun and time.monotonic() - self.begun[0] > seconds)
 
 
 class CallLimits:
@@ -25,7 +35,7 @@ class CallLimits:
 
     :param places: of each bay, or project
     :param wait: seconds until a place has to be free
-    :param queue: how many may wait for one; others are told at once
+    :param queue: how many may wait for one while calls take longer than that; others are told at once
     :param what: begins the sentence that says it is busy
     """
 
@@ -49,9 +59,11 @@ class CallLimits:
                 raise BayBusy(
                     f"{self._what} {ident} is busy: {self._count} calls have not been answered yet. Try again later."
                 )
+            begun = self._begin(places)
             try:
                 yield
             finally:
+                self._end(places, begun)
                 places.free.release()
         finally:
             self._leave(ident, places)
@@ -61,7 +73,19 @@ class CallLimits:
         with self._lock:
             places = self._places.setdefault(ident, _Places(self._count))
             places.users += 1
-            return places, self._wait if places.users <= self._most else 0
+            may_wait = places.users <= self._most or not places.are_slow(self._wait)
+            return places, self._wait if may_wait else 0
+
+    def _begin(self, places: _Places) -> float:
+        with self._lock:
+            begun = time.monotonic()
+            places.begun.append(begun)
+        return begun
+
+    def _end(self, places: _Places, begun: float) -> None:
+        with self._lock:
+            places.begun.remove(begun)
+            places.last = time.monotonic() - begun
 
     def _leave(self, ident: str, places: _Places) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 """A slow bay holds its own few places and no other's."""
 
 import threading
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -46,10 +47,32 @@ def test_a_place_that_gets_free_in_time_is_taken() -> None:
         thread.join(5)
 
 
-def test_only_so_many_wait() -> None:
-    limits = CallLimits(places=1, wait=30, queue=0)
-    with limits.place("bay"), pytest.raises(BayUnreachable), limits.place("bay"):
-        pytest.fail("there was a second place")
+def test_where_calls_are_slow_only_so_many_wait() -> None:
+    limits = CallLimits(places=1, wait=0.2, queue=0)
+    waited = []
+    with limits.place("bay"):
+        for _ in range(2):
+            begun = time.monotonic()
+            with pytest.raises(BayUnreachable), limits.place("bay"):
+                pytest.fail("there was a second place")
+            waited.append(time.monotonic() - begun)
+    assert waited[0] >= 0.2 > waited[1], "the first call may have been about to end"
+
+
+def test_many_quick_calls_at_once_take_turns() -> None:
+    limits, done = CallLimits(places=1, wait=20, queue=0), []
+
+    def call() -> None:
+        with limits.place("bay"):
+            time.sleep(0.01)
+        done.append(1)
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(20)
+    assert len(done) == 20
 
 
 def test_an_error_inside_gives_the_place_back() -> None:
