@@ -86,6 +86,34 @@ HALF_CHANGED = frozenset({BayStatus.UPDATE_FAILED, BayStatus.ROLLBACK_FAILED})
 USABLE = READY | CHANGING | HALF_CHANGED
 """A bay in one of these has an API that may be asked."""
 
+RESTING = READY | HALF_CHANGED
+"""A bay in one of these has a stack, and nobody works on it."""
+
+
+class Sight(StrEnum):
+    """What is seen of a stack that others did something to, where that makes its bay another."""
+
+    GONE = "the stack is gone"
+    NOT_DELETED = "a deletion of the stack failed"
+    NOT_CHANGED = "a change of the stack failed"
+    BACK = "a stack that was gone is there"
+
+
+class Turn(NamedTuple):
+    """In which states a sight counts, and what the bay is then."""
+
+    statuses: frozenset[BayStatus]
+    becomes: BayStatus
+
+
+SIGHTS: Mapping[Sight, Turn] = {
+    Sight.GONE: Turn(RESTING, BayStatus.CREATE_FAILED),
+    Sight.NOT_DELETED: Turn(RESTING, BayStatus.CREATE_FAILED),
+    Sight.NOT_CHANGED: Turn(RESTING, BayStatus.UPDATE_FAILED),
+    Sight.BACK: Turn(frozenset({BayStatus.CREATE_FAILED}), BayStatus.UPDATE_FAILED),
+}
+"""What a conductor makes of a bay that nobody asked anything of."""
+
 
 class Start(NamedTuple):
     """What a verb makes of a bay, and the operation that does it."""
@@ -99,7 +127,7 @@ _UPDATE = Start(BayStatus.UPDATE_IN_PROGRESS, Verb.UPDATE)
 _DELETE = Start(BayStatus.DELETE_IN_PROGRESS, Verb.DELETE)
 
 STARTS: Mapping[tuple[BayStatus, Verb], Start] = {
-    **{(status, Verb.UPDATE): _UPDATE for status in BayStatus if status in READY | HALF_CHANGED},
+    **{(status, Verb.UPDATE): _UPDATE for status in BayStatus if status in RESTING},
     (BayStatus.CREATE_FAILED, Verb.RETRY): CREATE,
     (BayStatus.UPDATE_FAILED, Verb.RETRY): _UPDATE,
     (BayStatus.ROLLBACK_FAILED, Verb.RETRY): _UPDATE,

@@ -15,7 +15,7 @@ Written from the tables in `magnum/common/states.py` by `python -m magnum.common
 page.
 
 Deleting is allowed in every state, and supersedes what runs; the drawing leaves these arrows out, but for that of a
-deletion that failed.
+deletion that failed. What is said of a stack is what others did to it in Heat, as a conductor saw.
 """
 _ROWS = """
 ## What can be asked for, and what it makes of the bay
@@ -39,6 +39,10 @@ def _arrows() -> Iterator[str]:
     for status, ends in states.ENDS.items():
         yield _arrow(status, ends.well or "[*]", "ends well")
         yield _arrow(status, ends.badly, "ends badly")
+    for sight, turn in states.SIGHTS.items():
+        for status in BayStatus:
+            if status in turn.statuses and status is not turn.becomes:
+                yield _arrow(status, turn.becomes, sight)
 
 
 def _arrow(before: str, after: str, why: str) -> str:

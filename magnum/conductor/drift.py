@@ -18,7 +18,7 @@ from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import NotAccepted, Permanent, ServiceError
 from magnum.clients.heat import HARMLESS, Stacks, StackState
 from magnum.common import clock, states
-from magnum.common.states import BayStatus
+from magnum.common.states import Sight
 from magnum.conductor import copies, faults
 from magnum.conductor.job import driver_of, stack_name_of, user_of
 from magnum.conductor.stack_lists import StackLists
@@ -36,7 +36,7 @@ _GONE = (
     "delete removes it."
 )
 _LOST: Mapping[str, Any] = {
-    "status": BayStatus.CREATE_FAILED,
+    "status": states.SIGHTS[Sight.GONE].becomes,
     "status_reason": _GONE,
     "faults": [],
     "api_address": None,  # others may have these by now
@@ -50,10 +50,10 @@ _SEEN = "Magnum can look at the bay's stack again."
 _BEFORE = " Before: "
 _DELETING = "Somebody deletes the bay's stack in Heat."
 _FAILURES = {
-    "DELETE": ("began to delete the bay's stack", BayStatus.CREATE_FAILED),
-    "CHECK": ("had the bay's stack checked", BayStatus.UPDATE_FAILED),
+    "DELETE": ("began to delete the bay's stack", Sight.NOT_DELETED),
+    "CHECK": ("had the bay's stack checked", Sight.NOT_CHANGED),
 }
-"""What somebody did there, and what the bay is then."""
+"""What somebody did there, and what that is to the bay."""
 
 
 class DriftWatch:
@@ -67,8 +67,8 @@ class DriftWatch:
     def look(self) -> None:
         """Look at all of them once."""
         with self._tools.database.reader() as session:
-            found = operations.bays_in(session, states.READY | states.HALF_CHANGED | {BayStatus.CREATE_FAILED})
-        bays = [bay for bay in found if bay.stack_id and (bay.status in states.USABLE or _is_lost(bay))]
+            found = operations.bays_in(session, states.RESTING | states.SIGHTS[Sight.BACK].statuses)
+        bays = [bay for bay in found if bay.stack_id and (bay.status in states.RESTING or _is_lost(bay))]
         self._unseen_since = {bay.uuid: time for bay in bays if (time := self._unseen_since.get(bay.uuid))}
         try:
             self._lists.look(bays, self._compare_all, _PATIENCE, lambda unseen: self._compare_all(unseen, {}))
@@ -147,9 +147,9 @@ class DriftWatch:
             return
         found = faults.collect(self._stacks(bay).resources(stack.name, stack.id))
         reason = faults.one_line(found, stack.reason)
-        done, status = _FAILURES.get(stack.action, ("changed the bay's stack", BayStatus.UPDATE_FAILED))
+        done, sight = _FAILURES.get(stack.action, ("changed the bay's stack", Sight.NOT_CHANGED))
         text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
-        values |= {"status": status, "status_reason": text, "faults": found}
+        values |= {"status": states.SIGHTS[sight].becomes, "status_reason": text, "faults": found}
         self._write(bay, values, Event(text, "error"))
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
@@ -169,7 +169,8 @@ class DriftWatch:
         stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
         if stack is not None:
             outputs = driver_of(self._tools, bay).outputs(stack.outputs)
-            values = {"status": BayStatus.UPDATE_FAILED, "status_reason": _FOUND, "stack_changed_at": stack.changed_at}
+            status = states.SIGHTS[Sight.BACK].becomes
+            values = {"status": status, "status_reason": _FOUND, "stack_changed_at": stack.changed_at}
             self._write(bay, {**values, **outputs.columns()}, Event(_FOUND, "warning"))
 
     def _tell(self, bay: models.Bay, values: Mapping[str, Any], text: str) -> None:
@@ -204,4 +205,4 @@ def _cause(bay: models.Bay) -> str | None:
 
 def _is_lost(bay: models.Bay) -> bool:
     """Whether it was given up here."""
-    return bay.status == BayStatus.CREATE_FAILED and bay.status_reason == _GONE
+    return bay.status in states.SIGHTS[Sight.BACK].statuses and bay.status_reason == _GONE

@@ -98,7 +98,7 @@ class HealthWatch:
 def _judge(bay: models.Bay, *, ready: bool, nodes: list[Node]) -> Finding:
     reason = {"api": "ok" if ready else "not ready"}
     wanted = bay.master_count + bay.node_count
-    if bay.status in states.READY | states.HALF_CHANGED and len(nodes) < wanted:
+    if bay.status in states.RESTING and len(nodes) < wanted:
         reason[bay_health.NODES] = f"{len(nodes)} of {wanted} are there"
     well = ready and all(node.ready for node in nodes) and bay_health.NODES not in reason
     reason |= {f"{node.name}.Ready": str(node.ready) for node in nodes}  # last: of very many, not all are kept
