@@ -2,13 +2,18 @@
 
 Heat repeats the message of a resource that failed in each stack around it, each time with more words before it, and
 cancels the resources beside it. Here only the leaves count, and the cancelled ones only where nothing else is known.
+
+A node says in its own words that it failed, so what is read here may be written by a tenant to be long, and to keep who
+reads it busy: it is cut before anything looks at it.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from magnum.clients.heat import StackResource
+from magnum.common.text import printable
 
 Fault = dict[str, Any]
 
@@ -19,13 +24,14 @@ _EXCEPTION = re.compile(
     r"^(?:Resource(?:InError|Failure|UnknownStatus)|StackValidationFailed|WaitCondition(?:Failure|Timeout)|Error"
     r"|[A-Z]\w*(?:Error|Exception|NotFound|Failed|Failure|Conflict|BadRequest|Forbidden))\s*:\s*"
 )
-_WENT_TO = re.compile(
-    r"^Went to status \w+ due to \"(?:Message:\s*)?(?P<text>.*?),?\s*(?:Code:\s*(?P<code>\w+))?\"$", re.S
-)
+_WENT_TO = re.compile(r"^Went to status \w+ due to \"(?:Message:\s*)?")
+_CODE = re.compile(r"\s*\w+")
 _HTTP = re.compile(r"\(HTTP (?P<code>\d{3})\)")
 _CANCELLED = re.compile(r"^[A-Z]+ aborted\b|\buser triggered cancel|\bcancell?ed\W*$", re.I)
 """What Heat says of what it broke off, which is not all that has such words: Nova aborts builds, and says why."""
 _SIGNALS = re.compile(r"^(?P<got>\d+) of (?P<wanted>\d+) received")
+_LONGEST_READ = 2000
+_LONGEST_PATH = 8
 _LONGEST = 500
 _MOST_NAMES = 3
 _WAITING_TYPES = ("OS::Heat::WaitCondition", "AWS::CloudFormation::WaitCondition")
@@ -33,7 +39,7 @@ _WAITING_TYPES = ("OS::Heat::WaitCondition", "AWS::CloudFormation::WaitCondition
 
 def collect(resources: Iterable[StackResource]) -> list[Fault]:
     """The faults of a failed stack, the telling ones only."""
-    failed = [item for item in resources if item.status.endswith("_FAILED")]
+    failed = [_cut(item) for item in resources if item.status.endswith("_FAILED")]
     telling = [item for item in failed if not _CANCELLED.search(plain(item.reason))] or failed
     leaves = [item for item in telling if not (item.nested and _has_inner(item, telling))]
     # Who waits in vain often does so for what has failed itself.
@@ -63,9 +69,24 @@ def _listed(names: Sequence[str]) -> str:
 
 def plain(reason: str) -> str:
     """A message of Heat without the places and exceptions before it."""
-    text = _without_prefixes(reason)
-    detail = _WENT_TO.match(text)
-    return " ".join((detail["text"] if detail else text).split()) or "no reason is given"
+    text, _ = _detail(reason)
+    return " ".join(text.split()) or "no reason is given"
+
+
+def _cut(item: StackResource) -> StackResource:
+    return replace(item, reason=item.reason[:_LONGEST_READ])
+
+
+def _detail(reason: str) -> tuple[str, str | None]:
+    """What a service said, and its code, where Heat puts these into a sentence of its own."""
+    text = _without_prefixes(reason[:_LONGEST_READ])
+    sentence = _WENT_TO.match(text)
+    if sentence is None:
+        return text, None
+    said, found, code = text[sentence.end() :].removesuffix('"').rpartition("Code:")
+    if not found or not _CODE.fullmatch(code):
+        said, code = text[sentence.end() :].removesuffix('"'), ""
+    return said.rstrip().removesuffix(","), code.strip() or None
 
 
 def _without_prefixes(text: str) -> str:
@@ -73,7 +94,7 @@ def _without_prefixes(text: str) -> str:
     while True:
         shorter = _EXCEPTION.sub("", _PLACES.sub("", text, count=1), count=1).strip()
         shorter = re.sub(r"^Resource [A-Z]+ failed:\s*", "", shorter)
-        if shorter == text or not shorter:
+        if shorter == text:
             return text
         text = shorter
 
@@ -94,7 +115,7 @@ def _deepest(item: StackResource) -> tuple[str, ...]:
     """The place that the message names, where that is within this resource: what is nested may be gone already."""
     places = _PLACES.match(item.reason)
     named = tuple(name for pair in _PLACE.findall(places[0]) for name in pair if name) if places else ()
-    return (*item.path[:-1], *named) if named[:1] == item.path[-1:] else item.path
+    return (*item.path[:-1], *named)[:_LONGEST_PATH] if named[:1] == item.path[-1:] else item.path
 
 
 def _message(item: StackResource) -> str:
@@ -118,9 +139,9 @@ def _service(resource_type: str) -> str:
 
 
 def _code(reason: str) -> str | None:
-    detail = _WENT_TO.match(_without_prefixes(reason))
-    if detail and detail["code"]:
-        return detail["code"]
+    _, code = _detail(reason)
+    if code:
+        return code
     http = _HTTP.search(reason)
     return http["code"] if http else None
 
@@ -130,4 +151,5 @@ def _has_inner(item: StackResource, failed: Iterable[StackResource]) -> bool:
 
 
 def _shortened(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -8,6 +8,7 @@ import pytest
 import webtest
 
 from magnum.common import clock, states
+from magnum.common.idents import new_uuid
 from magnum.common.states import BayStatus, Verb
 from magnum.db import models
 from magnum.db.session import Database
@@ -206,6 +207,8 @@ def test_events_tell_the_story_page_by_page(alice: Client, bay: dict[str, Any], 
         session.query(models.Bay).delete()
     assert alice.get("/v1/bays/web/events").status_int == 404
     assert len(alice.get(f"/v1/bays/{bay['uuid']}/events").json["events"]) == 5
+    assert alice.get(f"/v1/bays/{bay['uuid']}/events?marker=999999").json == {"events": []}
+    assert alice.get(f"/v1/bays/{new_uuid()}/events?marker=1").status_int == 404
     for query in ("limit=0", "marker=x", "limit=x", "marker=99999999999999999999"):
         assert alice.get(f"/v1/bays/{bay['uuid']}/events?{query}").status_int == 400
 

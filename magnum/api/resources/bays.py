@@ -120,7 +120,7 @@ class Bays(ResourceController[models.Bay]):
         bay_uuid = self._uuid(call, call.arguments["ident"])
         with call.services.database.reader() as session:
             rows = operations.events(session, call.context, bay_uuid, after, limit)
-            if not rows and not after:
+            if not rows and not (after and operations.events(session, call.context, bay_uuid, 0, 1)):
                 resources.find(session, call.context, models.Bay, bay_uuid)
         body: dict[str, Any] = {"events": [_event(row) for row in rows]}
         if len(rows) == limit:

@@ -23,9 +23,10 @@ _CANCELLED_AT = "cancelled_at"
 _LONGEST_BEGIN = timedelta(seconds=60)
 _OTHER_SINCE = "other_since"
 _ASLEEP = "SUSPEND"
+_IGNORED_SINCE = "ignored_since"
 _UNSEEN_SINCE = "unseen_since"
 _LONGEST_UNSEEN = timedelta(seconds=20)
-_BEGIN_PAUSE = 2.0
+BEGIN_PAUSE = 2.0
 _TRIES_TO_EXPLAIN = 4
 RECHECK_SECONDS = 30.0
 """The poll of all stacks wakes what waits; this is for when it cannot."""
@@ -61,14 +62,17 @@ def wait_gone(job: Job) -> Done | Again:
     if job.bay.stack_id is None:
         return Done("The stack is gone.")
     stack = job.read_stack()
-    if _may_come_back(job, stack):
-        return Again(_BEGIN_PAUSE)
+    if may_come_back(job, stack):
+        return Again(BEGIN_PAUSE)
     if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
         return _look_for_another(job)
     if (stack.action, stack.status) == ("DELETE", "FAILED"):
         if _may_begin_anew(job, stack):
-            return Again(_BEGIN_PAUSE)
+            return Again(BEGIN_PAUSE)
         raise failure(job, stack)
+    if stack.action != "DELETE" and not _is_recent(job, _IGNORED_SINCE, _LONGEST_UNSEEN):
+        job.remember(_IGNORED_SINCE, None)
+        job.stacks_to_change().delete(stack.name, stack.id)  # it was denied when that was asked first
     return Again(RECHECK_SECONDS)
 
 
@@ -99,22 +103,31 @@ def look_at(job: Job, stack: StackState | None) -> Done | Again:
 
     :raises StepFailed: it never will be
     """
-    if _may_come_back(job, stack):
-        return Again(_BEGIN_PAUSE)
-    if stack is None or stack.action == "DELETE":
-        raise StepFailed("The bay's stack was deleted by somebody else. Delete the bay.")
+    if may_come_back(job, stack):
+        return Again(BEGIN_PAUSE)
+    stack = still_there(stack)
     if not stack.settled:
         return Again(RECHECK_SECONDS)
     if stack.status == "FAILED":
         raise failure(job, stack)
     if job.tag not in stack.tags or stack.action == _ASLEEP:
         if _is_recent(job, _OTHER_SINCE, _LONGEST_BEGIN):
-            return Again(_BEGIN_PAUSE)
+            return Again(BEGIN_PAUSE)
         raise StepFailed(f"Somebody else changed the bay's stack in Heat meanwhile ({stack.action.lower()}).")
     return Done("The stack is complete: every new node has reported that it is up.")
 
 
-def _may_come_back(job: Job, stack: StackState | None) -> bool:
+def still_there(stack: StackState | None) -> StackState:
+    """The stack, if it is there and not about to go.
+
+    :raises StepFailed: it is not
+    """
+    if stack is None or stack.action == "DELETE":
+        raise StepFailed("The bay's stack was deleted by somebody else. Retry builds the bay anew, delete removes it.")
+    return stack
+
+
+def may_come_back(job: Job, stack: StackState | None) -> bool:
     """Whether Heat denies a stack that it may have all the same.
 
     What was deleted it shows as deleted for long. But one with several databases may not have everywhere yet what it
@@ -182,18 +195,16 @@ def workers(job: Job) -> list[str]:
 def count_nodes(job: Job) -> dict[str, int]:
     """How many nodes the bay really has: as its own API says, else as Heat does."""
     try:
+        stack = job.read_stack()
+        if stack is None or stack.action == "DELETE":
+            return {}  # what goes now was no node too many: the bay had them, and is to have them again
+    except ServiceError:
+        stack = None
+    try:
         with job.tools.bays.open(job.bay) as running:
             return {"node_count": sum(node.role == "node" for node in running.list_nodes())}
     except (Unavailable, RemoteRefusal):
-        return _count_servers(job)
-
-
-def _count_servers(job: Job) -> dict[str, int]:
-    try:
-        job.read_stack()
-        return {"node_count": len(workers(job))} if job.stack else {}
-    except ServiceError:
-        return {}
+        return {"node_count": len(workers(job))} if stack else {}
 
 
 ENSURE_USER = Step("trustee", ensure_user)

@@ -53,7 +53,10 @@ def prepare(job: Job) -> Done | Again:
     """What Heat would go back to holds tokens with which nodes could join."""
     tag = f"{job.tag}-before"
     stack = job.stacks.find(job.stack_name)
-    if stack is None or not {tag, job.tag} & set(stack.tags):
+    if common.may_come_back(job, stack):
+        return Again(_PREPARE_PAUSE)
+    stack = common.still_there(stack)
+    if not {tag, job.tag} & set(stack.tags):
         wanted = job.wanted_stack(job.bay.node_count)
         arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
         job.stacks_to_change().update(job.stack_name, job.bay.stack_id or "", arguments, tag, minutes)

@@ -52,11 +52,14 @@ def drain_nodes(job: Job) -> Done | Again:
     return Done(f"These pods go with their nodes: {'; '.join(left)}.", warning=True)
 
 
-def change_stack(job: Job) -> Done:
+def change_stack(job: Job) -> Done | Again:
     """Heat has been asked to change the stack, by this try or an earlier one."""
     bay = job.bay
     stack = job.stacks.find(job.stack_name)
-    if stack is not None and job.tag in stack.tags:
+    if common.may_come_back(job, stack):
+        return Again(common.BEGIN_PAUSE)
+    stack = common.still_there(stack)
+    if job.tag in stack.tags:
         return Done("Heat changes the stack.", bay={"stack_id": stack.id})
     wanted = job.wanted_stack(_wanted(job), tuple(_chosen(job)))
     job.stacks_to_change().update(

@@ -1,5 +1,7 @@
 """From Heat's words to a tenant's."""
 
+import time
+
 import pytest
 
 from magnum.clients.heat import StackResource
@@ -121,3 +123,31 @@ def test_what_is_gone_is_named_though_others_beside_it_were_broken_off() -> None
     around = failed("nodes", gone, "OS::Heat::ResourceGroup", nested=True)
     beside = failed("nodes.1.server", "CREATE aborted (user triggered cancel)")
     assert faults.one_line(faults.collect([around, beside]), "") == "node 2: No host was found."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Went to status ERROR due to "' + " " * 200_000 + "x",
+        'Went to status ERROR due to "Message: ' + "Code: " * 50_000,
+        "Error: " * 50_000,
+        "resources.nodes.resources[0]: " * 20_000,
+        "cancelled" + " " * 100_000 + "x",
+        "A" * 200_000,
+    ],
+)
+def test_words_that_are_written_to_keep_readers_busy(text: str) -> None:
+    begun = time.process_time()
+    (fault,) = faults.collect([failed("nodes.0.server", text)])
+    assert time.process_time() - begun < 0.5
+    assert max(len(str(value)) for value in fault.values()) <= 500
+
+
+def test_control_characters_are_left_out() -> None:
+    (fault,) = faults.collect([failed("nodes.0.server", "x\0y\x1b[31mRED\x07\u202e")])
+    assert fault["message"] == "x y [31mRED  "
+
+
+def test_a_fault_without_words() -> None:
+    (fault,) = faults.collect([failed("nodes.0.server", "ResourceInError: resources.server: ")])
+    assert fault["message"] == "no reason is given"

@@ -7,7 +7,7 @@ from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import NotAccepted, Permanent, Transient, from_status
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
 from tests.unit.conductor.trouble import kill_before_recording, leaf, nothing_is_left, run_until_killed
 
@@ -138,6 +138,41 @@ def test_a_deletion_does_not_end_because_heat_does_not_know_the_stack_for_a_mome
     cloud.heat.at_once = True
     world.work()
     assert nothing_is_left(world, cloud)
+
+
+def test_a_deletion_that_heat_denied_is_asked_for_again(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeStacks, "delete", lambda *_: None)  # as after a 404, which counts as gone
+        world.ask(uuid, Verb.DELETE)
+        world.turn()
+    assert world.stack(uuid).action == "CREATE"
+    world.work(seconds=120)
+    assert nothing_is_left(world, cloud)
+
+
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "COMPLETE"])
+def test_a_bay_whose_stack_somebody_deletes_keeps_its_number_of_nodes(
+    world: World, cloud: FakeCloud, ready_bay: Ready, status: str
+) -> None:
+    uuid = ready_bay(node_count=2)
+    cloud.heat.at_once = False
+    world.scale(uuid, 4)
+    stack = world.stack(uuid)
+    stack.action, stack.status, stack.nodes = "DELETE", status, []
+    world.work(seconds=60)
+    bay = world.bay(uuid)
+    assert (bay.status, bay.node_count) == (BayStatus.UPDATE_FAILED, 2)
+    assert "deleted by somebody else" in (bay.status_reason or "")
+    stack.status, cloud.heat.at_once = "COMPLETE", True
+    world.look_for_drift()
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, bay.node_count, len(world.nodes(uuid))) == (BayStatus.CREATE_COMPLETE, 2, 3)
 
 
 def test_addresses_are_not_read_of_a_stack_that_is_not_shown(
