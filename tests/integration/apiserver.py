@@ -101,9 +101,10 @@ def _start(stack: ExitStack, argv: list[str], log: Path) -> None:
 
 
 def _is_up(access: Access) -> bool:
+    """Whether it is ready and has made what it makes by itself, the namespace default before its service."""
     try:
         with KubernetesBay(access, timeout=2) as bay:
-            return bay.healthy()
+            return bay.healthy() and "kubernetes" in [service.name for service in bay.list("service")]
     except BayUnreachable:
         return False
 
