@@ -32,12 +32,15 @@ MAGNUM = Path("/etc/magnum")
 PKI = Path("/etc/kubernetes/pki")
 KUBEADM_CONFIG = MAGNUM / "kubeadm.yaml"
 KUBELET_CERTIFICATE = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
+ETCD_MANIFEST = Path("/etc/kubernetes/manifests/etcd.yaml")
+ETCD_PODS = Path("/var/log/pods")
 KUBEADM_LOG = Path("/var/log/magnum-kubeadm.log")
 DISCOVERY_FILE = MAGNUM / "discovery.conf"
 SECRETS = ("bootstrap-token", "signal", "bootstrap.key", "bootstrap.csr", "discovery.conf", "kubeadm.yaml")
 
 BOOTSTRAP_GROUP = "system:bootstrappers:kubeadm:default-node-token"
 _MAGNUM_PATIENCE = 300  # seconds of Magnum's silence that a node bears
+_ETCD_PATIENCE = 15  # seconds from its manifest to its pod
 _REASON_LENGTH = 250
 _SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
 _ROUTES_UNIT = Path(__file__).with_name("magnum-routes.service")
@@ -147,19 +150,36 @@ class Node:
             system.wait_for(lambda: cluster.ready(api, before), self.deadline, f"{before} is not Ready")
 
     def init(self) -> None:
-        self.kubeadm("init").finish(self.deadline)
+        kubeadm = self.kubeadm("init")
+        self.see_etcd_start(kubeadm)
+        kubeadm.finish(self.deadline)
 
     def join(self) -> None:
         """Join. A kubelet that has just got its certificate may go on without it for ten seconds, over connections that
-        it opened before; started anew it uses it at once.
+        it opened before; started anew it uses it at once. That of a master is left alone, as etcd comes right then.
         """
         kubeadm = self.kubeadm("join")
         system.wait_for(
             lambda: kubeadm.ended() or KUBELET_CERTIFICATE.exists() or None, self.deadline, "no certificate"
         )
-        if not kubeadm.ended():
+        if self.role == "master":
+            self.see_etcd_start(kubeadm)
+        elif not kubeadm.ended():
             system.run("systemctl", "restart", "kubelet")
         kubeadm.finish(self.deadline)
+
+    def see_etcd_start(self, kubeadm: "Kubeadm") -> None:
+        """A kubelet that was started a moment ago does not know its disk yet, and refuses etcd, which wants some of it,
+        once and for all. An etcd that was announced and never starts stops the whole cluster; started anew the kubelet
+        looks again.
+        """
+        while not (kubeadm.ended() or next(ETCD_PODS.glob("kube-system_etcd-*"), None)):
+            if time.monotonic() > self.deadline:
+                return
+            if ETCD_MANIFEST.exists() and time.time() - ETCD_MANIFEST.stat().st_mtime > _ETCD_PATIENCE:
+                system.run("systemctl", "restart", "kubelet")
+                os.utime(ETCD_MANIFEST)
+            time.sleep(system.POLL_INTERVAL)
 
     def kubeadm(self, verb: str) -> "Kubeadm":
         phases = [phase for phase in self.settings["skipped_phases"] if verb == "init" or phase == "preflight"]

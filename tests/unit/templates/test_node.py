@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,35 @@ def test_the_complaint_of_kubeadm_is_found(
         scripts.node.Kubeadm("init", ["preflight"]).finish(scripts.node.time.monotonic() + 10)
 
     assert str(caught.value) == complaint
+
+
+class Kubeadm:
+    """A run of kubeadm that ends when it is asked so often."""
+
+    def __init__(self, asked: int) -> None:
+        self.left = asked
+
+    def ended(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize(
+    ("age", "has_pod", "restarts"), [(60, False, 1), (0, False, 0), (60, True, 0), (None, False, 0)]
+)
+def test_an_etcd_that_kubelet_refused_is_looked_at_again(
+    scripts: Scripts, folder: Path, monkeypatch: pytest.MonkeyPatch, age: int | None, has_pod: bool, restarts: int
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    manifest, pods = folder / "etcd.yaml", folder / "pods"
+    monkeypatch.setattr(scripts.node, "ETCD_MANIFEST", manifest)
+    monkeypatch.setattr(scripts.node, "ETCD_PODS", pods)
+    monkeypatch.setattr(scripts.system, "run", lambda *command, **_: ran.append(command))
+    pods.mkdir()
+    if age is not None:
+        manifest.touch()
+        os.utime(manifest, (time.time() - age,) * 2)
+    if has_pod:
+        (pods / "kube-system_etcd-web-master-1_8d088d23").mkdir()
+    make(scripts, Magnum(), "master").see_etcd_start(Kubeadm(asked=5))
+    assert ran == [("systemctl", "restart", "kubelet")] * restarts
