@@ -35,7 +35,7 @@ class CallLimits:
 
     :param places: of each bay, or project
     :param wait: seconds until a place has to be free
-    :param queue: how many may wait for one while calls take longer than that; others are told at once
+    :param queue: how many may wait so long; others wait half of it, and are told at once while calls take longer
     :param what: begins the sentence that says it is busy
     """
 
@@ -73,8 +73,9 @@ class CallLimits:
         with self._lock:
             places = self._places.setdefault(ident, _Places(self._count))
             places.users += 1
-            may_wait = places.users <= self._most or not places.are_slow(self._wait)
-            return places, self._wait if may_wait else 0
+            if places.users <= self._most:
+                return places, self._wait
+            return places, 0 if places.are_slow(self._wait / 2) else self._wait / 2
 
     def _begin(self, places: _Places) -> float:
         with self._lock:

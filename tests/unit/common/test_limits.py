@@ -48,7 +48,7 @@ def test_a_place_that_gets_free_in_time_is_taken() -> None:
 
 
 def test_where_calls_are_slow_only_so_many_wait() -> None:
-    limits = CallLimits(places=1, wait=0.2, queue=0)
+    limits = CallLimits(places=1, wait=0.4, queue=0)
     waited = []
     with limits.place("bay"):
         for _ in range(2):
