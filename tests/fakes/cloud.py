@@ -134,6 +134,14 @@ class FakeHeat:
         self.sees_all = True
         """Whether Magnum's own user may see every project's stacks."""
 
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Within it Heat knows of no stack, as one with a database that is behind."""
+        hidden = dict(self.stacks)
+        self.stacks.clear()
+        yield
+        self.stacks.update(hidden)
+
     def only(self) -> FakeStack:
         """The one stack there is."""
         (stack,) = self.stacks.values()

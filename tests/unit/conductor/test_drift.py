@@ -71,12 +71,10 @@ def test_a_stack_that_heat_does_not_know_for_a_while(world: World, cloud: FakeCl
     uuid = ready_bay()
     before = texts(world, uuid)
     for _ in range(3):
-        hidden = dict(cloud.heat.stacks)
-        cloud.heat.stacks.clear()
-        look(world)
-        world.time.passes(300)
-        look(world)
-        cloud.heat.stacks.update(hidden)
+        with cloud.heat.unseen():
+            look(world)
+            world.time.passes(300)
+            look(world)
         world.time.passes(400)
         look(world)
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
@@ -88,13 +86,11 @@ def test_a_stack_that_heat_shows_again_after_all(world: World, cloud: FakeCloud,
     world.scale(uuid, 3)
     world.work()
     before = world.bay(uuid)
-    hidden = dict(cloud.heat.stacks)
-    cloud.heat.stacks.clear()
-    look(world)
-    world.time.passes(601)
-    look(world)
-    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
-    cloud.heat.stacks.update(hidden)
+    with cloud.heat.unseen():
+        look(world)
+        world.time.passes(601)
+        look(world)
+        assert world.bay(uuid).status == BayStatus.CREATE_FAILED
     look(world)
     look(world)
     bay = world.bay(uuid)

@@ -112,10 +112,8 @@ def test_a_stack_that_heat_does_not_know_for_a_moment(
     uuid = world.create()
     world.turn()
     for _ in range(2):
-        hidden = dict(cloud.heat.stacks)
-        cloud.heat.stacks.clear()
-        world.work(seconds=seconds)
-        cloud.heat.stacks.update(hidden)
+        with cloud.heat.unseen():
+            world.work(seconds=seconds)
         world.work(seconds=30)
     cloud.heat.at_once = True
     world.work()
@@ -129,10 +127,8 @@ def test_a_deletion_does_not_end_because_heat_does_not_know_the_stack_for_a_mome
     cloud.heat.at_once = False
     world.ask(uuid, Verb.DELETE)
     world.turn()
-    hidden = dict(cloud.heat.stacks)
-    cloud.heat.stacks.clear()
-    world.work(seconds=10)
-    cloud.heat.stacks.update(hidden)
+    with cloud.heat.unseen():
+        world.work(seconds=10)
     world.work(seconds=60)
     assert world.bay(uuid).status == BayStatus.DELETE_IN_PROGRESS
     cloud.heat.at_once = True
@@ -181,10 +177,8 @@ def test_addresses_are_not_read_of_a_stack_that_is_not_shown(
     uuid = world.create()
     kill_before_recording(monkeypatch, "outputs")
     run_until_killed(world)
-    hidden = dict(cloud.heat.stacks)
-    cloud.heat.stacks.clear()
-    world.work(seconds=5)
-    cloud.heat.stacks.update(hidden)
+    with cloud.heat.unseen():
+        world.work(seconds=5)
     world.work()
     bay = world.bay(uuid)
     assert (bay.status, bool(bay.api_address)) == (BayStatus.CREATE_COMPLETE, True)
@@ -195,11 +189,9 @@ def test_nodes_that_go_are_chosen_and_drained_though_heat_does_not_know_the_stac
 ) -> None:
     uuid = ready_bay(node_count=3)
     running, names = world.running(uuid), world.stack(uuid).nodes[1:]
-    hidden = dict(cloud.heat.stacks)
-    cloud.heat.stacks.clear()
-    world.scale(uuid, 1)
-    world.work(seconds=5)
-    cloud.heat.stacks.update(hidden)
+    with cloud.heat.unseen():
+        world.scale(uuid, 1)
+        world.work(seconds=5)
     world.work()
     assert world.bay(uuid).status == BayStatus.UPDATE_COMPLETE
     assert sorted(running.drained) == sorted(names)
