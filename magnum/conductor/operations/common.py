@@ -209,6 +209,6 @@ def count_nodes(job: Job) -> dict[str, int]:
 
 ENSURE_USER = Step("trustee", ensure_user)
 MAKE_CERTIFICATES = Step("certificates", make_certificates)
-WAIT_FOR_STACK = Step("wait_stack", wait_for_stack)
+WAIT_FOR_STACK = "wait_stack"
 READ_OUTPUTS = Step("outputs", read_outputs)
 REGISTER_NODES = Step("nodes", register_nodes)

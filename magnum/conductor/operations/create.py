@@ -72,7 +72,7 @@ PLAN = Plan(
         Step(common.CLEAR_STACK, clear_stack),
         Step("wait_cleared", wait_cleared),
         Step(common.STACK, create_stack),
-        Step(common.WAIT_FOR_STACK.name, wait_created),
+        Step(common.WAIT_FOR_STACK, wait_created),
         common.READ_OUTPUTS,
         common.REGISTER_NODES,
     ),

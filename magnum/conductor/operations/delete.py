@@ -170,7 +170,7 @@ PLAN = Plan(
         Step("leftovers", remove_leftovers),
         Step("trustee", find_authority),
         Step(common.STACK, delete_stack),
-        Step("wait_stack", common.wait_gone),
+        Step(common.WAIT_FOR_STACK, common.wait_gone),
         Step("user", delete_user),
     ),
     end=_end,

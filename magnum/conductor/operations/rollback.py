@@ -138,7 +138,7 @@ def _ask_again(job: Job, stack: StackState) -> Again:
     arguments, minutes = wanted.arguments(), job.stack_timeout_minutes
     job.stacks_to_change().update(stack.name, stack.id, arguments, _second_tag(job), minutes)
     text = f"Rollback failed, and Heat is asked for it again: {failed.reason}"
-    job.write(Progress(events=[Event(text, "warning", common.WAIT_FOR_STACK.name)]))
+    job.write(Progress(events=[Event(text, "warning", common.WAIT_FOR_STACK)]))
     return Again(common.RECHECK_SECONDS)
 
 
@@ -161,7 +161,7 @@ def _begin(job: Job, stack: StackState) -> None:
     job.write(
         Progress(
             bay={"status": BayStatus.ROLLBACK_IN_PROGRESS, "status_reason": text, "faults": cause["faults"]},
-            events=[Event(text, "error", common.WAIT_FOR_STACK.name)],
+            events=[Event(text, "error", common.WAIT_FOR_STACK)],
             operation=job.remembering({_CAUSE: cause}),
         )
     )

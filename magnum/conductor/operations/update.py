@@ -161,7 +161,7 @@ PLAN = Plan(
         Step("prepare_rollback", prepare_rollback),
         Step("drain", drain_nodes),
         Step(common.STACK, change_stack),
-        Step(common.WAIT_FOR_STACK.name, rollback.wait_for_change),
+        Step(common.WAIT_FOR_STACK, rollback.wait_for_change),
         common.READ_OUTPUTS,
         Step("reopen_nodes", reopen_nodes),
         Step("forget_nodes", forget_nodes),
