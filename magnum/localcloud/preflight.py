@@ -1,6 +1,7 @@
 """What must be so before anything on the machine is changed; each problem comes with the command that helps."""
 
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ _CLOUD_DISK = 3 * _GIB
 _BUILD_DISK = 12 * _GIB
 _CAP_NET_ADMIN = 12
 _CAP_SYS_ADMIN = 21
+_LINGER_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -89,17 +92,33 @@ def _resources(paths: CloudPaths, *, builds: bool) -> Iterable[Problem]:
 
 
 def _ports(paths: CloudPaths, ports: Ports, addresses: dict[str, tuple[str, int]]) -> Iterable[Problem]:
-    ours = set(processes.members(paths.run))
-    found = [item for item in listeners({port for _, port in addresses.values()}) if item.pid not in ours]
-    for service, (address, port) in addresses.items():
-        for taken in found:
-            if taken.port == port and conflicts(taken, address):
-                who, stop = _holder(taken)
-                yield Problem(
-                    f"Port {port} of {address}, for {service}, is taken by {who}.",
-                    f"{stop}, or use other ports: "
-                    f"magnum-local up --name {paths.name} --port-offset {ports.offset + 1000}",
-                )
+    for service, address, taken in _in_the_way(paths, addresses):
+        who, stop = _holder(taken)
+        yield Problem(
+            f"Port {taken.port} of {address}, for {service}, is taken by {who}.",
+            f"{stop}, or use other ports: magnum-local up --name {paths.name} --port-offset {ports.offset + 1000}",
+        )
+
+
+def _in_the_way(paths: CloudPaths, addresses: dict[str, tuple[str, int]]) -> list[tuple[str, str, Listener]]:
+    """For each port that others have: the service that wants it, where, and who has it.
+
+    A process that is just ending may not be told from others (its environment and its files are gone before its sockets
+    are, and it may be one of ours that was killed), so only what stays for a while counts.
+    """
+    deadline = time.monotonic() + _LINGER_SECONDS
+    while True:
+        ours = set(processes.members(paths.run))
+        found = [item for item in listeners({port for _, port in addresses.values()}) if item.pid not in ours]
+        taken = [
+            (service, address, item)
+            for service, (address, port) in addresses.items()
+            for item in found
+            if item.port == port and conflicts(item, address)
+        ]
+        if not taken or time.monotonic() > deadline:
+            return taken
+        time.sleep(_LOOK_SECONDS)
 
 
 def _holder(listener: Listener) -> tuple[str, str]:

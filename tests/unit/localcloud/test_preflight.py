@@ -25,6 +25,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     monkeypatch.setattr(preflight, "_capabilities", lambda: _ALL_CAPABILITIES)
     monkeypatch.setattr(preflight, "_available_memory", lambda: 8 << 30)
     monkeypatch.setattr(preflight, "listeners", lambda _: [])
+    monkeypatch.setattr(preflight, "_LINGER_SECONDS", 0.2)
     return monkeypatch
 
 
@@ -82,6 +83,13 @@ def test_a_port_is_taken_by_another_local_cloud(machine: pytest.MonkeyPatch) -> 
 def test_a_port_of_another_address_is_free(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(preflight, "listeners", lambda _: [Listener("127.0.0.1", 5000, 42, "flask")])
     preflight.check(CloudPaths.named("demo"), Ports(), _ADDRESSES, builds=False)
+
+
+def test_a_process_that_is_just_ending_is_no_conflict(machine: pytest.MonkeyPatch) -> None:
+    seen = iter([[Listener("172.17.0.1", 5000, None, "unknown")], []])
+    machine.setattr(preflight, "listeners", lambda _: next(seen))
+    preflight.check(CloudPaths.named("demo"), Ports(), _ADDRESSES, builds=False)
+    assert list(seen) == []
 
 
 def test_our_own_services_are_no_conflict(machine: pytest.MonkeyPatch) -> None:
