@@ -78,7 +78,8 @@ def _troubles(dice: random.Random, seconds: float) -> Iterator[Action]:
         if at >= seconds:
             return
         if not bag:
-            bag = _spread(dice, [*_of_processes(dice), [*_of_lines(dice)], [*_of_calls(dice)], [*_of_stacks(dice)]])
+            stacks = [[*_of_stacks(dice, "create", "create")], [*_of_stacks(dice, "update", "delete")]]
+            bag = _spread(dice, [*_of_processes(dice), [*_of_lines(dice)], [*_of_calls(dice)], *stacks])
         action = bag.pop()
         yield Action(at, action.kind, action.target, action.values)
 
@@ -117,8 +118,8 @@ def _of_calls(dice: random.Random) -> Iterator[Action]:
         yield _calls(dice, kind=kind)
 
 
-def _of_stacks(dice: random.Random) -> Iterator[Action]:
-    for action in ("create", "update", "delete"):
+def _of_stacks(dice: random.Random, *actions: str) -> Iterator[Action]:
+    for action in actions:
         path = dice.choice(("nodes.0.server", "nodes.1.ready", "masters.0.server", "network"))
         yield Action(0, "stack-faults", HEAT, {"action": action, "path": path, "count": dice.randint(2, 6)})
         yield Action(0, "stack-faults", HEAT, {"action": action, "hangs": True})

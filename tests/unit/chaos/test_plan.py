@@ -44,6 +44,12 @@ def test_a_short_run_has_some_of_everything() -> None:
         assert {action.kind for action in actions} >= {"call-faults", "stack-faults"}
 
 
+def test_in_a_short_run_creations_are_made_to_fail_while_there_are_more_to_come() -> None:
+    for seed in SEEDS:
+        faults = [action for action in plan.make(seed, TWO_MINUTES) if action.values.get("action") == "create"]
+        assert min(fault.at for fault in faults) < 0.75 * TWO_MINUTES
+
+
 def test_about_half_of_what_mends_a_failure_goes_to_what_has_failed() -> None:
     asked = [action for seed in SEEDS for action in plan.make(seed, TWO_MINUTES)]
     ways_on = [action for action in asked if action.kind in ("retry", "rollback")]
