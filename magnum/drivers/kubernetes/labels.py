@@ -16,7 +16,7 @@ SCHEMA = LabelSchema(
             "kube_download_url",
             "url",
             "https://dl.k8s.io/release",
-            "Where nodes find what their image does not carry: <url>/<kube_tag>/bin/linux/<arch>/kubeadm, kubelet.",
+            "Where nodes find what their image does not carry: kubeadm and kubelet, in URL/KUBE_TAG/bin/linux/ARCH/.",
         ),
         Label(
             "container_infra_prefix",

@@ -1,8 +1,13 @@
 """Labels: what a schema accepts, refuses and suggests."""
 
+from pathlib import Path
+
 import pytest
 
+from magnum.drivers.kubernetes.labels_page import page
 from magnum.drivers.labels import Label, LabelSchema
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "labels.md"
 
 SCHEMA = LabelSchema(
     [
@@ -17,6 +22,10 @@ SCHEMA = LabelSchema(
         Label("download_url", "url", "https://dl.k8s.io/release", "place"),
     ]
 )
+
+
+def test_the_page_about_labels_is_what_the_schema_says() -> None:
+    assert PAGE.read_text() == page(), "write it anew: python -m magnum.drivers.kubernetes.labels_page > docs/labels.md"
 
 
 def test_values_are_typed_and_unset_labels_have_their_default() -> None:
