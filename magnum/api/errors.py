@@ -14,6 +14,7 @@ from typing import Any
 from oslo_db import exception as db_exc
 
 from magnum.common.exception import Invalid, MagnumError
+from magnum.db.session import PASSING
 
 LOG = logging.getLogger(__name__)
 
@@ -156,11 +157,13 @@ def _explain(error: Exception, environ: dict[str, Any]) -> _Told:
         return _Told(error.code, [error.message], members=error.members)
     if isinstance(error, MagnumError):
         return _Told(error.code if 400 <= error.code < 600 else 502, [error.message])
-    if isinstance(error, db_exc.DBConnectionError):
-        LOG.error("The database cannot be reached: %s", error)
-        return _Told(503, ["The database cannot be reached. Try again later."], [("Retry-After", "5")])
     if isinstance(error, db_exc.DBDeadlock):
         return _Told(503, ["Another request changed the same at the same time. Try again."], [("Retry-After", "1")])
+    if isinstance(error, PASSING):
+        trouble = "cannot be reached" if isinstance(error, db_exc.DBConnectionError) else "has too much to do"
+        # The first line only, as the values of a statement come after it.
+        LOG.error("The database %s: %s", trouble, str(error).partition("\n")[0])
+        return _Told(503, [f"The database {trouble}. Try again later."], [("Retry-After", "5")])
     request_id = environ.get(_REQUEST_ID, "")
     LOG.error(
         "Unexpected error of %s %s (%s)",

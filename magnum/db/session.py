@@ -24,6 +24,9 @@ from sqlalchemy.orm import Session
 
 from magnum.common import metrics
 
+PASSING = (db_exc.DBConnectionError, db_exc.DBDeadlock, exc.OperationalError, exc.TimeoutError)
+"""Errors of a database that is away or has too much to do: the same may do later. oslo.db leaves the last two as they
+are; they are what comes of locks that were waited for too long, and of a pool of connections that are all in use."""
 _SQLITE_LOCK_SECONDS = 30
 _BEGIN = "magnum_sqlite_begin"
 """Option of an execution: the statement that begins a transaction on SQLite; none where it is empty."""

@@ -9,6 +9,7 @@ import pytest
 from keystonemiddleware.auth_token._exceptions import ServiceError
 from oslo_config import cfg
 from oslo_db import exception as db_exc
+from sqlalchemy import exc
 
 from magnum.api import app as api_app
 from magnum.api.call import Services
@@ -69,17 +70,26 @@ def test_unexpected_errors_say_nothing_internal(
     assert any(request_id in record.getMessage() and record.exc_info for record in caplog.records)
 
 
-@pytest.mark.parametrize("kind", [db_exc.DBConnectionError, db_exc.DBDeadlock])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        db_exc.DBConnectionError("postgres://user:password@host"),
+        db_exc.DBDeadlock("password"),
+        exc.OperationalError("UPDATE bays", {"trustee_secret": "password"}, Exception("database is locked")),
+        exc.TimeoutError("QueuePool limit of size 5 reached (password)"),
+    ],
+)
 def test_database_trouble_that_passes(
-    alice: Client, monkeypatch: pytest.MonkeyPatch, kind: type[db_exc.DBError]
+    alice: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: Exception
 ) -> None:
     def _fail(*_args: Any, **_named: Any) -> None:
-        raise kind("postgres://user:password@host")
+        raise trouble
 
     monkeypatch.setattr(resources, "page", _fail)
     response = alice.get("/v1/bays")
     assert response.status_int == 503
     assert "password" not in response.text
+    assert "trustee_secret" not in caplog.text
     assert response.headers["Retry-After"]
 
 
