@@ -70,9 +70,8 @@ class StackPoll:
             self._silent = False
 
     def stop(self) -> None:
-        """Ask no more, and let another conductor have the duty."""
+        """Ask no more."""
         self._lists.stop()
-        duties.give_up(self._tools.database, _DUTY, self._owner)
 
     def _note(self, waiting: Sequence[Waiting], seen: Mapping[str, StackState]) -> None:
         """Have those operations go on that have to, and the others rest."""

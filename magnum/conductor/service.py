@@ -21,7 +21,7 @@ from magnum.conductor.threads import Periodic
 from magnum.conductor.tools import Tools, make_tools
 from magnum.conductor.watches import watches
 from magnum.conductor.workloads import Workloads
-from magnum.db import models
+from magnum.db import duties, models
 from magnum.db.session import Database
 from magnum.drivers.base import load_drivers
 
@@ -43,9 +43,9 @@ class Conductor:
         self._conf = conf
         self._database = database
         self._tools = tools or make_tools(conf, database, Cloud(conf), load_drivers())
-        owner = f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._sweep = Sweep(self._tools, owner)
-        self._stacks = StackPoll(self._tools, self._sweep.wake, owner)
+        self._owner = f"{conf.host}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._sweep = Sweep(self._tools, self._owner)
+        self._stacks = StackPoll(self._tools, self._sweep.wake, self._owner)
         if metrics.started():
             from magnum.conductor.gauges import Gauges  # needs prometheus_client, which must come after `metrics.start`
 
@@ -54,7 +54,7 @@ class Conductor:
         self._periodics = [
             Periodic("stack poll", conf.conductor.poll_interval, self._stacks.poll),
             Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat),
-            *watches(self._tools, owner),
+            *watches(self._tools, self._owner),
             *_tellers(conf, database, self._stopping),
         ]
         workloads = Workloads(conf, database, self._tools.bays)
@@ -83,11 +83,15 @@ class Conductor:
         end = time.monotonic() + _THREAD_SECONDS
         for periodic in self._periodics:
             periodic.stop(max(0.0, end - time.monotonic()))
-        giving_up = threading.Thread(target=self._stacks.stop, name="stack poll stop", daemon=True)
+        giving_up = threading.Thread(target=self._give_up, name="give up duties", daemon=True)
         giving_up.start()
         for thread in (giving_up, closing):
             thread.join(max(0.0, end - time.monotonic()))
         LOG.info("The conductor on %s has stopped.", self._conf.host)
+
+    def _give_up(self) -> None:
+        self._stacks.stop()
+        duties.give_up(self._database, self._owner)
 
     def _close(self) -> None:
         self._server.stop()

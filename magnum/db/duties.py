@@ -30,10 +30,10 @@ def take(database: Database, name: str, owner: str, lease: timedelta) -> bool:
     return _first(database, models.Duty(name=name, owner=owner, lease_until=now + lease))
 
 
-def give_up(database: Database, name: str, owner: str) -> None:
-    """Let another have it at once."""
+def give_up(database: Database, owner: str) -> None:
+    """Let others have at once all that is this owner's."""
     with database.writer() as session:
-        session.execute(delete(models.Duty).where(models.Duty.name == name, models.Duty.owner == owner))
+        session.execute(delete(models.Duty).where(models.Duty.owner == owner))
 
 
 def _first(database: Database, row: models.Duty) -> bool:

@@ -134,6 +134,8 @@ def test_it_stops_quickly_and_hands_over(
     started = real_time.monotonic()
     conductor.stop()
     assert real_time.monotonic() - started < 10
+    with world.database.reader() as session:
+        assert session.query(models.Duty).count() == 0
     cloud.heat.at_once = True
     world.work(owner="two")
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE

@@ -24,8 +24,9 @@ def test_another_takes_it_when_the_lease_has_ended(database: Database, monkeypat
 
 
 def test_another_takes_it_when_it_was_given_up(database: Database) -> None:
-    duties.take(database, "poll", "one", LEASE)
-    duties.give_up(database, "poll", "two")
+    for name in ("poll", "drift"):
+        duties.take(database, name, "one", LEASE)
+    duties.give_up(database, "two")
     assert not duties.take(database, "poll", "two", LEASE)
-    duties.give_up(database, "poll", "one")
-    assert duties.take(database, "poll", "two", LEASE)
+    duties.give_up(database, "one")
+    assert all(duties.take(database, name, "two", LEASE) for name in ("poll", "drift"))
