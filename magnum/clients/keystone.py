@@ -67,15 +67,18 @@ class Keystone:
                 return False
         return True
 
-    def delete_user(self, bay_uuid: str) -> None:
-        """Remove the bay's user and all it was allowed to do; one that is gone already is fine."""
+    def delete_user(self, bay_uuid: str, user_id: str | None = None) -> None:
+        """Remove the bay's user and all it was allowed to do; one that is gone already is fine.
+
+        :param user_id: its id where that is known: the user may be in another domain than users are made in now
+        """
         with translated(_SERVICE):
             client = self._client()
-            domain = self._id_of(client, "domains", self._conf.trust.trustee_domain_name)
-            for user in client.users.list(name=_user_name(bay_uuid), domain=domain):
-                self._forget(user.id)
+            found = {user.id for user in self._users(client, _user_name(bay_uuid))}
+            for each in found | ({user_id} if user_id else set()):
+                self._forget(each)
                 try:
-                    client.users.delete(user.id)
+                    client.users.delete(each)
                 except ka.NotFound:
                     continue
 
@@ -152,15 +155,24 @@ class Keystone:
             client.users.update(user, password=password, enabled=True)
             return str(user.id)
 
+    def _users(self, client: Any, name: str) -> list[Any]:
+        """Of the domain of bays' users; none where there is no such domain."""
+        domain = self._find(client, "domains", self._conf.trust.trustee_domain_name)
+        return list(client.users.list(name=name, domain=domain)) if domain else []
+
     def _id_of(self, client: Any, collection: str, name: str) -> str:
+        found = self._find(client, collection, name)
+        if found is None:
+            kind = collection.removesuffix("s")
+            raise Permanent(f"Keystone has no {kind} {name!r}, which [trust] in Magnum's configuration names.")
+        return found
+
+    def _find(self, client: Any, collection: str, name: str) -> str | None:
         key = (collection, name)
         if key not in self._known:
             found = getattr(client, collection).list(name=name)
             if not found:
-                raise Permanent(
-                    f"Keystone has no {collection.removesuffix('s')} {name!r}, which [trust] in Magnum's configuration "
-                    "names."
-                )
+                return None
             self._known[key] = str(found[0].id)
         return self._known[key]
 

@@ -142,7 +142,25 @@ STARTS: Mapping[tuple[BayStatus, Verb], Start] = {
 RETRY does again what failed. ROLLBACK takes a half-changed bay back to the nodes it had when it was last whole.
 """
 
+_IN_PROGRESS = {each.operation: each.status for each in (CREATE, _UPDATE, _DELETE)}
+# By plain strings, as they stand in rows, of which nobody here need know all.
+_STARTS = {(str(status), verb): start for (status, verb), start in STARTS.items()}
+_ENDS = {str(status): ends for status, ends in ENDS.items()}
 
-def verbs_in(status: BayStatus) -> list[Verb]:
+
+def start(status: str, verb: Verb) -> Start | None:
+    """What a verb starts in this state; None where it is refused.
+
+    A state may be one of a newer version that runs beside this one: then nothing but a deletion is sure to make sense.
+    """
+    return _STARTS.get((status, verb), _DELETE if verb is Verb.DELETE else None)
+
+
+def verbs_in(status: str) -> list[Verb]:
     """What can be asked of a bay in this state."""
-    return [verb for verb in Verb if (status, verb) in STARTS]
+    return [verb for verb in Verb if start(status, verb)]
+
+
+def ends(status: str, verb: Verb) -> Ends:
+    """Where an operation leads whose bay is in this state, be it one of a newer version."""
+    return _ENDS.get(status) or ENDS[_IN_PROGRESS[verb]]

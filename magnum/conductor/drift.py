@@ -8,15 +8,15 @@ show at all may be there, with a cluster that runs, and only Heat may have come 
 for, and a bay that was given up is looked for further, since the way on from there is to build it anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from oslo_log import log
 
 from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import NotAccepted, Permanent, ServiceError
-from magnum.clients.heat import HARMLESS, Stacks, StackState
+from magnum.clients.heat import HARMLESS, StackResource, Stacks, StackState
 from magnum.common import clock, states
 from magnum.common.states import Sight
 from magnum.conductor import copies, faults
@@ -28,6 +28,8 @@ from magnum.db import bay_health, models, operations
 from magnum.db.operations import Event
 
 LOG = log.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 _PATIENCE = 300.0
 _LONGEST_UNSEEN = timedelta(minutes=10)
@@ -122,19 +124,27 @@ class DriftWatch:
             self._tell_failure(bay, stack)
 
     def _read(self, bay: models.Bay) -> StackState | None:
-        """The stack as the bay's user sees it, else as Magnum does, to whom not to see it says nothing."""
-        name, stack_id = stack_name_of(bay), bay.stack_id or ""
+        return self._ask(bay, lambda stacks: stacks.get(stack_name_of(bay), bay.stack_id or ""))
+
+    def _ask(self, bay: models.Bay, question: Callable[[Stacks], Answer | None]) -> Answer | None:
+        """What Heat answers the bay's user, or, where it does not, Magnum, to whom nothing to be seen says nothing.
+
+        :raises ServiceError: it answers neither
+        """
         try:
-            return self._stacks(bay).get(name, stack_id)
+            return question(self._tools.cloud.stacks(user_of(self._tools, bay)))
         except KeyProblem as error:
             LOG.error("The password of the user of bay %s cannot be read: %s", bay.uuid, error)
             refusal: ServiceError = Permanent("the password of the bay's user cannot be read.")
         except (Permanent, NotAccepted) as error:
             refusal = error
-        stack = self._tools.cloud.all_stacks().get(name, stack_id)
-        if stack is None:
+        try:
+            answer = question(self._tools.cloud.all_stacks())
+        except Permanent:
+            answer = None
+        if answer is None:
             raise refusal
-        return stack
+        return answer
 
     def _may_come_back(self, bay: models.Bay) -> bool:
         return clock.now() - self._unseen_since.setdefault(bay.uuid, clock.now()) < _LONGEST_UNSEEN
@@ -145,12 +155,26 @@ class DriftWatch:
         if bay.stack_changed_at is None and bay.status in states.HALF_CHANGED:
             self._write(bay, values, None)  # it is the change of ours that failed
             return
-        found = faults.collect(self._stacks(bay).resources(stack.name, stack.id))
+        found = faults.collect(self._failed_resources(bay, stack))
         reason = faults.one_line(found, stack.reason)
         done, sight = _FAILURES.get(stack.action, ("changed the bay's stack", Sight.NOT_CHANGED))
         text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
         values |= {"status": states.SIGHTS[sight].becomes, "status_reason": text, "faults": found}
         self._write(bay, values, Event(text, "error"))
+
+    def _failed_resources(self, bay: models.Bay, stack: StackState) -> Sequence[StackResource]:
+        try:
+            return self._ask(bay, lambda stacks: stacks.resources(stack.name, stack.id)) or []
+        except (Permanent, NotAccepted):
+            return []  # that it failed is told all the same
+
+    def _last_change(self, bay: models.Bay, stack: StackState, since: str) -> str | None:
+        """What was last done to the stack that changed it; where Heat does not tell, what was last done at all."""
+        try:
+            answer = self._ask(bay, lambda stacks: (stacks.last_change(stack.name, stack.id, since),))
+        except (Permanent, NotAccepted):
+            answer = None
+        return answer[0] if answer else stack.action
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
@@ -159,14 +183,14 @@ class DriftWatch:
         if bay.stack_changed_at is None:
             action = None
         elif action in HARMLESS:
-            action = self._stacks(bay).last_change(stack.name, stack.id, bay.stack_changed_at)
+            action = self._last_change(bay, stack, bay.stack_changed_at)
         if action is None:
             self._write(bay, values, None)
         else:
             self._tell(bay, values, f"Somebody changed the bay's stack in Heat ({action.lower()}, {stack.changed_at}).")
 
     def _tell_found(self, bay: models.Bay) -> None:
-        stack = self._stacks(bay).get(stack_name_of(bay), bay.stack_id or "")
+        stack = self._read(bay)
         if stack is not None:
             outputs = driver_of(self._tools, bay).outputs(stack.outputs)
             status = states.SIGHTS[Sight.BACK].becomes
@@ -180,9 +204,6 @@ class DriftWatch:
         cause = _cause(bay)
         shown = f"{text}{_BEFORE}{cause}" if cause else text
         self._write(bay, {**values, "status_reason": shown}, Event(text, "warning"))
-
-    def _stacks(self, bay: models.Bay) -> Stacks:
-        return self._tools.cloud.stacks(user_of(self._tools, bay))
 
     def _write(
         self, bay: models.Bay, values: Mapping[str, Any], event: Event | None, *, without_nodes: bool = False

@@ -16,7 +16,7 @@ from magnum.clients.heat import Stacks, StackState
 from magnum.clients.keystone import BayUser
 from magnum.common import clock, metrics, states
 from magnum.common.context import service_context
-from magnum.common.states import BayStatus, OperationState, Verb
+from magnum.common.states import OperationState, Verb
 from magnum.conductor.tools import Tools
 from magnum.db import models, operations, resources
 from magnum.db.operations import Claim, Event, Progress
@@ -42,6 +42,7 @@ class Job:
         self.claim = claim
         self.bay = bay
         self.attempts = claim.attempts
+        self.finished = claim.step  # the last step that is
         self.stack: StackState | None = None  # as last read in this turn
         self._arguments = dict(claim.arguments)
 
@@ -68,6 +69,14 @@ class Job:
         kept = {**(self._arguments.get(_PROGRESS) or {}), **values}
         self._arguments[_PROGRESS] = {key: value for key, value in kept.items() if value is not None}
         return {"arguments": dict(self._arguments)}
+
+    def was_told(self, what: str) -> bool:
+        """Whether the tenant had read of this in the failure of an earlier try when this one was asked for."""
+        return what in self._arguments.get(operations.TOLD, ())
+
+    def telling(self, what: str) -> dict[str, Any]:
+        """The change of the operation's row that says so to the next try."""
+        return {"arguments": {**self._arguments, operations.TOLD: [*self._arguments.get(operations.TOLD, ()), what]}}
 
     @property
     def is_taken_up(self) -> bool:
@@ -108,7 +117,7 @@ class Job:
         self._finish(OperationState.FAILED, bay, Event(text, "warning"))
 
     def _finish(self, state: OperationState, bay: Mapping[str, Any], event: Event) -> None:
-        values = {**bay, "status": states.ENDS[BayStatus(self.bay.status)].well, "status_reason": event.text}
+        values = {**bay, "status": states.ends(self.bay.status, self.claim.verb).well, "status_reason": event.text}
         with self.tools.database.writer() as session:
             operations.finish(session, self.claim, state, Progress(bay=values, events=[event]))
         self.observe_end(state)

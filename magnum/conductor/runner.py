@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from oslo_db import exception as db_exc
 from oslo_log import log
 
 from magnum.clients.errors import Permanent, ServiceError, Transient
 from magnum.common import clock, metrics, states
 from magnum.common.context import service_context
 from magnum.common.exception import MagnumError, Unavailable
-from magnum.common.states import BayStatus, OperationState
+from magnum.common.states import OperationState
 from magnum.conductor import faults
 from magnum.conductor.job import Job, load_bay
 from magnum.conductor.operations import PLANS
@@ -27,6 +26,7 @@ from magnum.conductor.steps import Again, Done, Step, StepFailed
 from magnum.conductor.tools import Tools
 from magnum.db import models, operations, resources
 from magnum.db.operations import Claim, Event, LeaseLost, Progress
+from magnum.db.session import PASSING
 
 LOG = log.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class _Turn:
             return self._fail(job, name, StepFailed(faults.plain(error.message)))
         except MagnumError as error:
             return self._fail(job, name, StepFailed(error.message))
-        except (LeaseLost, db_exc.DBConnectionError, db_exc.DBDeadlock):
+        except (LeaseLost, *PASSING):
             raise  # no fault of the step: it is done again when the lease has ended
         except Exception:  # whatever it is, the tenant gets an end and the operator its cause
             LOG.exception("Step %s of operation %s failed.", name, self.claim.uuid)
@@ -157,6 +157,7 @@ class _Turn:
         events = [Event(done.text, level, step.name, round(seconds, 3))] if done.text else []
         job.write(Progress(bay=bay, events=events, operation=operation))
         job.attempts = 0
+        job.finished = step.name
 
     def _wait(self, job: Job, again: Again) -> "_Pause":
         operation: dict[str, Any] = {"attempts": 0, **_forgetting(job, _BROKEN_ANSWERS)}
@@ -196,11 +197,13 @@ class _Turn:
             "status_reason": failed.reason,
             "faults": failed.faults,
             **self._truth(job, failed),
-            "status": states.ENDS[BayStatus(job.bay.status)].badly,
+            "status": states.ends(job.bay.status, verb).badly,
         }
         event = Event(values["status_reason"], "error", step)
+        operation = job.telling(failed.tells) if failed.tells else {}
         with self.tools.database.writer() as session:
-            operations.finish(session, self.claim, OperationState.FAILED, Progress(bay=values, events=[event]))
+            progress = Progress(bay=values, events=[event], operation=operation)
+            operations.finish(session, self.claim, OperationState.FAILED, progress)
         job.observe_end(OperationState.FAILED)
         return _Pause(None)
 

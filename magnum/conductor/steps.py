@@ -41,12 +41,16 @@ class Again:
 
 
 class StepFailed(Exception):
-    """What the step was to achieve has failed for good; the message is for a tenant."""
+    """What the step was to achieve has failed for good; the message is for a tenant.
 
-    def __init__(self, reason: str, faults: Sequence[Mapping[str, Any]] = ()) -> None:
+    ``tells`` names what a tenant has read then, where the same verb may go on without it when it is asked for again.
+    """
+
+    def __init__(self, reason: str, faults: Sequence[Mapping[str, Any]] = (), tells: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.faults = [dict(fault) for fault in faults]
+        self.tells = tells
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from oslo_log import log
 
+from magnum.clients.errors import Permanent
 from magnum.common import clock
 from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
@@ -63,14 +64,25 @@ def report(tools: Tools) -> None:
 
 
 def purge(tools: Tools) -> None:
-    """Forget what is older than the operator wants it to be."""
+    """Forget what is older than the operator wants it to be.
+
+    Before that each bay's user is looked for once more: a conductor that was paused while the bay was deleted, and was
+    killed as soon as it went on, may have left one, and after this nobody would know its name.
+    """
     before = clock.now() - timedelta(days=tools.conf.bay.retention_days)
     while True:
+        with tools.database.reader() as session:
+            gone = operations.long_gone(session, before, _PURGED_AT_ONCE)
+        for bay_uuid in gone:
+            try:
+                tools.cloud.keystone.delete_user(bay_uuid)
+            except Permanent as error:
+                LOG.warning("A user of bay %s, which is gone, may be left: %s", bay_uuid, error.message)
         with tools.database.writer() as session:
-            count = operations.purge(session, before, _PURGED_AT_ONCE)
-        if count:
-            LOG.info("The stories of %d bays that are gone since %s were forgotten.", count, before.date())
-        if count < _PURGED_AT_ONCE:
+            operations.forget(session, gone)
+        if gone:
+            LOG.info("The stories of %d bays that are gone since %s were forgotten.", len(gone), before.date())
+        if len(gone) < _PURGED_AT_ONCE:
             return
 
 

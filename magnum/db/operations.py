@@ -30,6 +30,9 @@ from magnum.common.states import OperationState, Verb
 from magnum.common.text import printable
 from magnum.db import bay_health, models, resources
 
+TOLD = "told"
+"""Key among an operation's arguments: what the tenant has read of earlier tries, and need not be told again."""
+_CLEANED = "cleaned"
 _LONGEST_TEXT = 4000
 _ROWS_PER_STATEMENT = 500
 
@@ -141,7 +144,7 @@ def accept(
     :param arguments: ``node_count`` and ``rollback`` of an update
     :raises Conflict: the bay's state does not allow it, or another request was faster
     """
-    start = states.STARTS.get((states.BayStatus(bay.status), verb))
+    start = states.start(bay.status, verb)
     if start is None:
         raise Conflict(_not_allowed(bay, verb))
     if arguments.get("rollback") and bay.status not in states.READY:
@@ -171,8 +174,7 @@ def _complete(
     if operation is Verb.CREATE:
         return {**arguments, "again": True}
     if operation is Verb.DELETE:
-        again = bay.status == states.BayStatus.DELETE_FAILED and bool(bay.faults)  # who asks was told what is left
-        return {**arguments, "again": again, "cleaned": _was_cleaned(session, bay)}
+        return {**arguments, **_of_earlier_deletion(session, bay.uuid)}
     last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
     whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had
     if verb is Verb.RETRY:
@@ -182,24 +184,27 @@ def _complete(
     return {**arguments, "node_count_before": whole}
 
 
-def _was_cleaned(session: Session, bay: models.Bay) -> bool:
-    """Whether a deletion under way has taken its first step, after which nobody asks the bay's API any more."""
-    under_way = (
-        models.Operation.bay_uuid == bay.uuid,
-        models.Operation.verb == Verb.DELETE,
-        models.Operation.state.in_(states.OPEN),
-        models.Operation.step.is_not(None),
-    )
-    return session.scalar(select(models.Operation.id).where(*under_way).limit(1)) is not None
+def _of_earlier_deletion(session: Session, bay_uuid: str) -> dict[str, Any]:
+    """From where a deletion goes on: what the tenant was told, and that nobody asks the bay's API any more.
+
+    That is so from the first step on that a deletion has taken, whether it failed then or is still under way.
+    """
+    last = _last(session, bay_uuid)
+    if last is None or last.verb != Verb.DELETE:
+        return {TOLD: [], _CLEANED: False}
+    cleaned = last.step is not None or bool(last.arguments.get(_CLEANED))
+    return {TOLD: last.arguments.get(TOLD, []), _CLEANED: cleaned}
 
 
 def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:
-    """What was asked of the last update, if it did not do it: else the bay has it."""
-    query = select(models.Operation.arguments, models.Operation.state).where(
-        models.Operation.bay_uuid == bay_uuid, models.Operation.verb == Verb.UPDATE
-    )
-    last = session.execute(query.order_by(models.Operation.id.desc()).limit(1)).one_or_none()
-    return last.arguments if last is not None and last.state != OperationState.DONE else {}
+    """What was asked of the last operation, if that is an update that did not do it: else the bay has it."""
+    last = _last(session, bay_uuid)
+    return last.arguments if last is not None and last.verb == Verb.UPDATE and last.state != OperationState.DONE else {}
+
+
+def _last(session: Session, bay_uuid: str) -> models.Operation | None:
+    query = select(models.Operation).where(models.Operation.bay_uuid == bay_uuid)
+    return session.scalars(query.order_by(models.Operation.id.desc()).limit(1)).one_or_none()
 
 
 def _said(verb: Verb, arguments: Mapping[str, Any]) -> str:
@@ -209,29 +214,14 @@ def _said(verb: Verb, arguments: Mapping[str, Any]) -> str:
     return f"{str(verb).capitalize()}{nodes} was accepted."
 
 
-def claim(session: Session, owner: str, lease: timedelta, bay_uuid: str | None = None) -> Claim | None:
-    """Own the operation that is due longest, if there is one.
+def claim_due(session: Session, owner: str, lease: timedelta, most: int, share: Share | None = None) -> list[Claim]:
+    """Own so many operations that are due, those first that have been longest, of no project more than its share.
 
     :param owner: who claims; unique among the processes that run
-    :param bay_uuid: only consider this bay's
     """
-    return next(iter(claim_due(session, owner, lease, 1, bay_uuid)), None)
-
-
-def claim_due(
-    session: Session,
-    owner: str,
-    lease: timedelta,
-    most: int,
-    bay_uuid: str | None = None,
-    share: Share | None = None,
-) -> list[Claim]:
-    """Own so many operations that are due, those first that have been longest, of no project more than its share."""
     now = clock.now()
     held = select(models.Operation.bay_uuid).where(models.Operation.lease_until > now)
     due = and_(models.Operation.due_at <= now, models.Operation.bay_uuid.not_in(held))
-    if bay_uuid is not None:
-        due = and_(due, models.Operation.bay_uuid == bay_uuid)
     return _claim(session, owner, lease, now, due, models.Operation.due_at, most, share or Share())
 
 
@@ -440,18 +430,18 @@ def without_limit(session: Session, begun_before: datetime, quiet_since: datetim
     return session.scalars(query.order_by(models.Operation.id)).all()
 
 
-def purge(session: Session, before: datetime, most: int) -> int:
-    """Forget bays that are gone and of which nothing was told since then; answers how many.
-
-    :param most: as many at once
-    """
+def long_gone(session: Session, before: datetime, most: int) -> Sequence[str]:
+    """So many bays that are gone and of which nothing was told since then."""
     last = func.max(models.BayEvent.created_at)
     alive = select(models.Bay.uuid)
     query = select(models.BayEvent.bay_uuid).where(models.BayEvent.bay_uuid.not_in(alive))
-    old = session.scalars(query.group_by(models.BayEvent.bay_uuid).having(last < before).limit(most)).all()
+    return session.scalars(query.group_by(models.BayEvent.bay_uuid).having(last < before).limit(most)).all()
+
+
+def forget(session: Session, bay_uuids: Sequence[str]) -> None:
+    """Remove the stories of bays that are gone."""
     for model in (models.BayEvent, models.Operation):
-        session.execute(delete(model).where(model.bay_uuid.in_(old)))
-    return len(old)
+        session.execute(delete(model).where(model.bay_uuid.in_(bay_uuids)))
 
 
 def waiting(session: Session, steps: Collection[str]) -> list[Waiting]:
@@ -556,9 +546,9 @@ def _supersede(session: Session, bay_uuid: str) -> str | None:
 
 
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:
-    status = states.BayStatus(bay.status)
-    if status in states.ENDS:
-        way_out = "Wait for its end." if status is states.BayStatus.DELETE_IN_PROGRESS else "Wait, or delete the bay."
+    status = bay.status
+    if status in [*states.ENDS]:
+        way_out = "Wait for its end." if status == states.BayStatus.DELETE_IN_PROGRESS else "Wait, or delete the bay."
         return f"Bay {bay.uuid} already has an operation in progress (status {status}). {way_out}"
     possible = ", ".join(states.verbs_in(status))
     problem = f'{str(verb).capitalize()} of bay {bay.uuid} is not possible when its status is "{status}"'

@@ -65,7 +65,7 @@ class FakeKeystone:
             self.users[bay_uuid] = (user_id, password, project_id)
         return user_id
 
-    def delete_user(self, bay_uuid: str) -> None:
+    def delete_user(self, bay_uuid: str, _user_id: str | None = None) -> None:
         with self.calls.call("keystone.delete_user"):
             self.users.pop(bay_uuid, None)
 

@@ -21,13 +21,14 @@ from magnum.common import states
 from magnum.common.idents import new_uuid
 from magnum.common.states import BayStatus, OperationState, Verb
 from magnum.db import operations
-from magnum.db.operations import Event, Progress
+from magnum.db.operations import Claim, Event, Progress
 from magnum.db.session import Database
 from tests.functional.conftest import BAYMODEL, Client, People, sentences
 
 LEASE = timedelta(minutes=5)
 LATEST = {"OpenStack_API_Version": "container-infra latest"}
 NODES = 3
+MANY = 1000
 ASKED = (Verb.UPDATE, Verb.RETRY, Verb.ROLLBACK, Verb.DELETE)
 """All that can be asked of a bay that is there."""
 WELL, BADLY, UNDONE = "ends well", "ends badly", "is undone by Heat"
@@ -76,9 +77,7 @@ class Conductor:
 
     def end(self, bay: Model, *, well: bool) -> None:
         ends = states.ENDS[bay.status]
-        with self._database.writer() as session:
-            claim = operations.claim(session, "tests", LEASE, bay.uuid)
-        assert claim is not None, "an operation in progress has no row that could be claimed"
+        claim = self._claim(bay)
         with self._database.writer() as session:
             if well and ends.well is None:
                 operations.finish_deleted(session, claim, Event("Gone."))
@@ -92,11 +91,17 @@ class Conductor:
 
     def begin_rollback(self, bay: Model) -> None:
         """Heat has begun to undo an update."""
+        claim = self._claim(bay)
         with self._database.writer() as session:
-            claim = operations.claim(session, "tests", LEASE, bay.uuid)
-            assert claim is not None
             progress = Progress(bay={"status": BayStatus.ROLLBACK_IN_PROGRESS})
             operations.put_back(session, claim, claim.created_at, progress)
+
+    def _claim(self, bay: Model) -> Claim:
+        with self._database.writer() as session:
+            claims = operations.claim_due(session, "tests", LEASE, MANY)
+        found = [claim for claim in claims if claim.bay_uuid == bay.uuid]
+        assert found, "an operation in progress has no row that could be claimed"
+        return found[0]
 
 
 class Life:

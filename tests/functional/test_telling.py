@@ -29,8 +29,7 @@ class Bus:
 def fail(database: Database) -> None:
     """Be a conductor with bad luck."""
     with database.writer() as session:
-        claim = operations.claim(session, "one", timedelta(seconds=30))
-    assert claim is not None
+        (claim,) = operations.claim_due(session, "one", timedelta(seconds=30), 1)
     with database.writer() as session:
         progress = Progress(bay={"status": "CREATE_FAILED"}, events=[Event("No host is left.", "error")])
         operations.finish(session, claim, OperationState.FAILED, progress)

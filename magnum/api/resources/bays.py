@@ -200,7 +200,7 @@ class Bays(ResourceController[models.Bay]):
         """Have it accepted, if whoever asks may have done what it starts with the bay as it is now."""
         with call.services.database.writer() as session:
             current = resources.find(session, call.context, models.Bay, row.uuid, to_change=True)
-            start = states.STARTS.get((BayStatus(current.status), verb))
+            start = states.start(current.status, verb)
             starts = start.operation if start else Verb.UPDATE
             call.allow(f"bay:{starts if verb in _WAYS_ON else verb}", self.target(current))
             timeout = _delete_limit(call) if starts is Verb.DELETE else _limit(current)

@@ -1,9 +1,11 @@
 """Steps that several verbs have."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from magnum.clients.errors import ServiceError
+from magnum.clients.errors import Permanent, ServiceError
 from magnum.clients.heat import StackState
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, RemoteRefusal, Unavailable
@@ -32,6 +34,8 @@ RECHECK_SECONDS = 30.0
 """The poll of all stacks wakes what waits; this is for when it cannot."""
 TRIES_OF_A_QUIET_BAY = 3
 """What can be left out is tried as often at a bay that does not answer."""
+
+Told = TypeVar("Told")
 
 
 def ensure_user(job: Job) -> Done:
@@ -149,13 +153,20 @@ def _is_recent(job: Job, what: str, period: timedelta) -> bool:
 
 def failure(job: Job, stack: StackState) -> StepFailed:
     """What made a stack fail."""
+    found = faults.collect(explained(job, lambda: job.stacks.resources(stack.name, stack.id), []))
+    return StepFailed(faults.one_line(found, stack.reason), found)
+
+
+def explained(job: Job, ask: Callable[[], Told], otherwise: Told) -> Told:
+    """What Heat says of a failure; something else where it does not say it: that it failed is told all the same."""
     try:
-        found = faults.collect(job.stacks.resources(stack.name, stack.id))
+        return ask()
+    except Permanent:
+        return otherwise
     except ServiceError:
         if job.attempts + 1 < _TRIES_TO_EXPLAIN:
             raise
-        found = []  # that it failed is told all the same
-    return StepFailed(faults.one_line(found, stack.reason), found)
+        return otherwise
 
 
 def read_outputs(job: Job) -> Done:

@@ -1,7 +1,8 @@
 """Deleting a bay: what its Kubernetes made in the cloud, its stack, its user, and last its rows.
 
 What Kubernetes does not remove in its time ends the deletion, as nobody would find it once the bay is gone; the tenant
-is told what it is. Who asks again has read that: the next deletion waits once more, and then goes on without it.
+is told what it is. Who asks again has read that: the next deletion waits once more, and then goes on without it. The
+same holds for a stack that Heat does not show; each is told of by itself, whatever else a deletion has failed at.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ _NOT_LET_IN = (401, 403)
 _CLEANUP_UNTIL = "cleanup_until"
 _CLEANUP_PAUSE = 2.0
 _COE = "kubernetes"
+_LEFTOVERS = "leftovers"
+_UNSEEN_STACK = "unseen_stack"
+_USER = "user"
 
 
 def find_authority(job: Job) -> Done:
@@ -61,11 +65,12 @@ def remove_leftovers(job: Job) -> Done | Again:
     if clock.now() < _cleanup_until(job):
         return Again(_CLEANUP_PAUSE)
     listed = ", ".join(map(str, left))
-    if job.arguments.get("again"):
+    if job.was_told(_LEFTOVERS):
         return Done(f"Left in the project, to be removed by hand: {listed}.", warning=True)
     raise StepFailed(
         f"Kubernetes did not remove in time: {listed}. Remove them, or delete the bay again to leave them.",
         _as_faults(left),
+        tells=_LEFTOVERS,
     )
 
 
@@ -88,17 +93,7 @@ def _cleanup_until(job: Job) -> datetime:
 
 
 def _as_faults(left: Sequence[Leftover]) -> list[dict[str, str | None]]:
-    return [
-        {
-            "service": _COE,
-            "resource": item.owner,
-            "name": item.owner,
-            "type": item.what,
-            "message": f"The {item.what} is still there.",
-            "code": None,
-        }
-        for item in left
-    ]
+    return [_fault(_COE, item.owner, item.what, f"The {item.what} is still there.") for item in left]
 
 
 def delete_stack(job: Job) -> Done:
@@ -132,22 +127,30 @@ def _delete_as_user(job: Job) -> Done:
 def _delete_as_service(job: Job) -> Done:
     """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
     stack_id = job.bay.stack_id
-    if stack_id and job.stacks.get(job.stack_name, stack_id) is not None:
+    if stack_id and _is_shown(job, stack_id):
         job.stacks_to_change().delete(job.stack_name, stack_id)
         return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
     named = f"{job.stack_name} ({stack_id})" if stack_id else job.stack_name
     text = f"Heat shows Magnum no stack {named}: it is gone, or Magnum may not see it."
-    if job.arguments.get("again"):
+    if job.was_told(_UNSEEN_STACK):
         return Done(text, warning=True)
-    fault = {"service": "heat", "resource": job.stack_name, "name": job.stack_name, "type": "OS::Heat::Stack"}
-    told = {**fault, "message": "It may still be there.", "code": None}
-    raise StepFailed(f"{text} See that it is gone, then delete the bay again.", [told])
+    told = _stack_fault(job, "It may still be there.")
+    raise StepFailed(f"{text} See that it is gone, then delete the bay again.", [told], tells=_UNSEEN_STACK)
+
+
+def _is_shown(job: Job, stack_id: str) -> bool:
+    try:
+        return job.stacks.get(job.stack_name, stack_id) is not None
+    except Permanent as error:
+        if error.code not in _NOT_LET_IN:
+            raise
+        return False
 
 
 def delete_user(job: Job) -> Done:
     """The bay's user is no more, and with it all it was allowed to do."""
     if job.bay.trustee_secret:
-        job.tools.cloud.keystone.delete_user(job.bay.uuid)
+        job.tools.cloud.keystone.delete_user(job.bay.uuid, job.bay.trustee_user_id)
     return Done("The bay's own user was removed.")
 
 
@@ -156,22 +159,41 @@ def _end(job: Job) -> None:
     job.tools.bays.forget(job.bay.uuid)
 
 
-def _on_failure(job: Job, _failed: StepFailed) -> dict[str, Any]:
+def _on_failure(job: Job, failed: StepFailed) -> dict[str, Any]:
     """Nobody looks at the nodes any more, whatever is left of them."""
     with job.tools.database.writer() as session:
         copies.mark_unknown(session, job.bay.uuid, "node")
         job.hold(session)
-    return {}
+    return {} if failed.faults else _not_removed(job, failed)
+
+
+def _not_removed(job: Job, failed: StepFailed) -> dict[str, Any]:
+    """What there still is when the failure itself does not say so."""
+    if not job.bay.trustee_secret or job.finished == _USER:
+        return {}
+    if job.finished == common.WAIT_FOR_STACK:
+        left, fault = "the bay's own user", _fault("keystone", f"bay-{job.bay.uuid}", "user", "It was not removed.")
+    else:
+        left, fault = f"the stack {job.stack_name}", _stack_fault(job, "It was not removed.")
+    return {"status_reason": f"{failed.reason} Not removed is {left}.", "faults": [fault]}
+
+
+def _stack_fault(job: Job, message: str) -> dict[str, str | None]:
+    return _fault("heat", job.stack_name, "OS::Heat::Stack", message)
+
+
+def _fault(service: str, name: str, kind: str, message: str) -> dict[str, str | None]:
+    return {"service": service, "resource": name, "name": name, "type": kind, "message": message, "code": None}
 
 
 PLAN = Plan(
     verb=Verb.DELETE,
     steps=(
-        Step("leftovers", remove_leftovers),
+        Step(_LEFTOVERS, remove_leftovers),
         Step("trustee", find_authority),
         Step(common.STACK, delete_stack),
         Step(common.WAIT_FOR_STACK, common.wait_gone),
-        Step("user", delete_user),
+        Step(_USER, delete_user),
     ),
     end=_end,
     on_failure=_on_failure,

@@ -25,7 +25,7 @@ from typing import Any
 
 from oslo_log import log
 
-from magnum.clients.heat import StackState
+from magnum.clients.heat import FailedUpdate, StackState
 from magnum.common import clock
 from magnum.common.exception import BayUnreachable, MagnumError, RemoteRefusal
 from magnum.common.states import BayStatus
@@ -177,7 +177,8 @@ def _wait_for_begin(job: Job, stack: StackState) -> Again:
 
 
 def _find_cause(job: Job, stack: StackState) -> dict[str, Any]:
-    failed = job.stacks.failed_update(stack.name, stack.id)
+    unknown = FailedUpdate("", [])
+    failed = common.explained(job, lambda: job.stacks.failed_update(stack.name, stack.id), unknown)
     found = faults.collect(failed.resources)
     said = stack.reason if stack.action == "UPDATE" else _CANCELLED
     reason = faults.one_line(found, failed.reason or said)

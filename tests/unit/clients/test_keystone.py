@@ -105,6 +105,18 @@ def test_removing_twice_is_fine(keystone: Keystone, client: FakeClient) -> None:
     assert not client.users.held
 
 
+def test_a_domain_that_is_gone_took_the_user_with_it(keystone: Keystone, client: FakeClient) -> None:
+    client.domains.held.clear()
+    keystone.delete_user(BAY, "id-gone")
+
+
+def test_a_user_whose_id_is_known_is_removed_wherever_it_is(keystone: Keystone, client: FakeClient) -> None:
+    user_id = keystone.ensure_user(BAY, "p", "project")
+    client.users.list = lambda **_: []  # type: ignore[method-assign]
+    keystone.delete_user(BAY, user_id)
+    assert not client.users.held
+
+
 class OneSession:
     """Of a bay's user, to whom Keystone gives a new token or none."""
 

@@ -121,7 +121,7 @@ class World:
 
     def claim(self, owner: str = "one") -> Claim | None:
         with self.database.writer() as session:
-            return operations.claim(session, owner, LEASE)
+            return next(iter(operations.claim_due(session, owner, LEASE, 1)), None)
 
     def turn(self, owner: str = "one") -> bool:
         """One conductor takes a turn at what is due; answers whether something was."""

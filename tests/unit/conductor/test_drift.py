@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from magnum.clients.errors import Transient
+from magnum.clients.errors import Permanent, Transient
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor import faults
 from magnum.conductor.health import HealthWatch
@@ -104,6 +104,25 @@ def test_a_stack_that_heat_shows_again_after_all(world: World, cloud: FakeCloud,
     bay = world.bay(uuid)
     assert (bay.status, bay.stack_id, bay.node_count) == (BayStatus.UPDATE_COMPLETE, before.stack_id, 3)
     assert len(world.nodes(uuid)) == 4
+
+
+@pytest.mark.parametrize("user", [True, False])
+def test_a_failed_stack_of_which_nobody_may_read_more(
+    world: World, cloud: FakeCloud, ready_bay: Ready, user: bool
+) -> None:
+    uuid = ready_bay()
+    look(world)
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "UPDATE", stack.changes + 1
+    stack.fail("No valid host was found.")
+    if user:
+        cloud.calls.fail("heat.resources", Permanent("Access was denied to this resource.", 403), times=2)
+    else:
+        cloud.keystone.users.clear()
+    look(world)
+    bay = world.bay(uuid)
+    assert bay.status == BayStatus.UPDATE_FAILED
+    assert "No valid host was found." in (bay.status_reason or "")
 
 
 def test_a_stack_that_is_being_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
@@ -390,7 +409,9 @@ def test_what_nothing_ends_by_itself_is_told_now_and_then(world: World, cloud: F
     assert not any("has no limit" in event.text for event in world.events(limited))
 
 
-def test_stories_are_kept_for_their_time_after_the_bay_is_gone(world: World, ready_bay: Ready) -> None:
+def test_stories_are_kept_for_their_time_after_the_bay_is_gone(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
     gone, alive = ready_bay(name="gone"), ready_bay(name="alive")
     world.ask(gone, Verb.DELETE)
     world.work()
@@ -398,8 +419,14 @@ def test_stories_are_kept_for_their_time_after_the_bay_is_gone(world: World, rea
     purge(world.tools)
     assert world.events(gone)
     world.time.passes(timedelta(days=2).total_seconds())
+    cloud.keystone.users[gone] = ("late", "password", "project")
+    cloud.calls.fail("keystone.delete_user", Transient("The identity service does not answer."))
+    with pytest.raises(Transient):
+        purge(world.tools)
+    assert world.events(gone)
     purge(world.tools)
     assert not world.events(gone)
     assert world.events(alive)
+    assert [*cloud.keystone.users] == [alive]
     with world.database.reader() as session:
         assert {row.bay_uuid for row in session.query(models.Operation)} == {alive}

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from magnum.clients.errors import Permanent
 from magnum.coe.leftovers import Leftover
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
@@ -166,7 +167,57 @@ def test_who_was_not_told_what_is_left_does_not_leave_it(world: World, cloud: Fa
     world.ask(uuid, Verb.DELETE, timeout=timedelta(seconds=1))
     world.time.passes(60)
     world.work()
-    assert (world.bay(uuid).status, world.bay(uuid).faults) == (BayStatus.DELETE_FAILED, [])
+    bay = world.bay(uuid)
+    assert (bay.status, [fault["service"] for fault in bay.faults]) == (BayStatus.DELETE_FAILED, ["heat"])
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert [fault["resource"] for fault in world.bay(uuid).faults] == ["service default/web"]
+
+
+def test_who_was_told_of_a_balancer_was_not_told_of_a_stack(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.sees_all = False
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, [fault["type"] for fault in bay.faults]) == (BayStatus.DELETE_FAILED, ["OS::Heat::Stack"])
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
+
+
+def test_a_deletion_after_one_that_failed_later_asks_the_bay_no_more(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    HealthWatch(world.tools, 30).look()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=3)
+    world.stack(uuid).fail("Port in use.")
+    world.work()
+    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
+    world.running(uuid).answers = False
+    cloud.heat.at_once = True
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=30)
+    assert nothing_is_left(world, cloud)
+    assert not any("may be left" in event.text for event in world.events(uuid))
+
+
+def test_nor_does_the_third_of_three_at_once(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=5)
+    world.running(uuid).leftovers = [BALANCER]
+    for _ in range(2):
+        world.ask(uuid, Verb.DELETE)
+    cloud.heat.at_once = True
+    world.work()
+    assert nothing_is_left(world, cloud)

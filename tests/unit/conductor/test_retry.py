@@ -105,6 +105,28 @@ def test_a_failed_update_is_done_again(world: World, cloud: FakeCloud, ready_bay
     assert "Retry to 3 nodes was accepted." in [event.text for event in world.events(uuid)]
 
 
+def test_an_update_before_the_bay_was_built_anew_is_not_done_again(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay(node_count=2)
+    _half_changed(world, cloud, uuid, 5)
+    stack = world.stack(uuid)
+    stack.action, stack.status = "DELETE", "COMPLETE"
+    world.look_for_drift()
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.CREATE_COMPLETE, 2)
+    world.look_for_drift()
+    stack = world.stack(uuid)
+    stack.action, stack.changes = "UPDATE", stack.changes + 1
+    stack.fail("by hand")
+    world.look_for_drift()
+    assert world.bay(uuid).status == BayStatus.UPDATE_FAILED
+    world.ask(uuid, Verb.RETRY)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).node_count) == (BayStatus.UPDATE_COMPLETE, 2)
+
+
 def test_a_failed_update_is_taken_back(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay(node_count=2)
     _half_changed(world, cloud, uuid, 4)

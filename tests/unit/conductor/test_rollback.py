@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from magnum.clients.errors import Permanent
+from magnum.clients.errors import Permanent, ServiceError
 from magnum.clients.heat import StackResource
 from magnum.common.exception import Conflict
 from magnum.common.states import BayStatus, Verb
@@ -62,6 +62,20 @@ def test_heat_has_time_to_go_back_before_the_deadline(world: World, growing: str
     stack = world.stack(growing)
     assert stack.timeout_minutes == 30
     assert 1600 <= stack.wanted["timeout"] <= 1750
+
+
+@pytest.mark.parametrize("trouble", [AWAY, Permanent("Access was denied to this resource.", 403)])
+def test_it_is_waited_for_even_if_nobody_says_why(
+    world: World, cloud: FakeCloud, growing: str, trouble: ServiceError
+) -> None:
+    world.stack(growing).begin_rollback(CHANGE_FAILED, [QUOTA])
+    cloud.calls.fail("heat.failed_update", trouble, times=1000)
+    world.poll()
+    world.work(seconds=60)
+    assert world.bay(growing).status == BayStatus.ROLLBACK_IN_PROGRESS
+    cloud.heat.at_once = True
+    world.work()
+    assert (world.bay(growing).status, world.bay(growing).node_count) == (BayStatus.ROLLBACK_COMPLETE, 1)
 
 
 def test_while_it_goes_back_the_bay_says_so_and_why(world: World, growing: str) -> None:

@@ -1,15 +1,18 @@
 """Operations that fail: what is told of it, and that every bay has a way out."""
 
+from datetime import timedelta
+
 import pytest
 from oslo_db import exception as db_exc
+from sqlalchemy import exc
 
 from magnum.certificates.storage import KeyProblem
-from magnum.clients.errors import NotAccepted, Permanent, Transient, from_status
+from magnum.clients.errors import NotAccepted, Permanent, ServiceError, Transient, from_status
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
 from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
-from tests.unit.conductor.trouble import kill_before_recording, leaf, nothing_is_left, run_until_killed
+from tests.unit.conductor.trouble import AWAY, kill_before_recording, leaf, nothing_is_left, run_until_killed
 
 
 def test_a_refusal_is_told_at_once_and_without_noise(world: World, cloud: FakeCloud) -> None:
@@ -242,6 +245,51 @@ def test_a_failed_deletion_says_why_and_the_next_goes_on_from_there(
     assert nothing_is_left(world, cloud)
 
 
+@pytest.mark.parametrize(
+    ("call", "kind", "left"),
+    [("heat.delete", "OS::Heat::Stack", "the stack"), ("keystone.delete_user", "user", "the bay's own user")],
+)
+def test_a_deletion_that_is_given_up_says_what_is_left(
+    world: World, cloud: FakeCloud, ready_bay: Ready, call: str, kind: str, left: str
+) -> None:
+    uuid = ready_bay()
+    cloud.calls.fail(call, Transient("It has an error.", tries=2), times=2)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, [fault["type"] for fault in bay.faults]) == (BayStatus.DELETE_FAILED, [kind])
+    reason = f"It has an error. It was tried 2 times. Not removed is {left}"
+    assert (bay.status_reason or "").startswith(reason)
+    assert world.events(uuid)[-1].text == bay.status_reason
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert nothing_is_left(world, cloud)
+
+
+def test_a_deletion_that_has_no_time_left_says_what_is_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.ask(uuid, Verb.DELETE, timeout=timedelta(minutes=2))
+    world.work()
+    assert [(fault["service"], fault["type"]) for fault in world.bay(uuid).faults] == [("heat", "OS::Heat::Stack")]
+
+
+def test_a_stack_that_magnum_itself_may_not_ask_for_is_told_of_and_then_left(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    cloud.calls.fail("heat.get", Permanent("Access was denied to this resource.", 403), times=2)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, [fault["type"] for fault in bay.faults]) == (BayStatus.DELETE_FAILED, ["OS::Heat::Stack"])
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
+
+
 def test_a_lost_user_is_made_again_for_the_deletion(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
     cloud.keystone.users.clear()
@@ -324,13 +372,19 @@ def test_a_mistake_of_ours_is_an_internal_error_with_the_request_id(
     assert "secret detail" in caplog.text
 
 
-@pytest.mark.parametrize("trouble", [db_exc.DBConnectionError, db_exc.DBDeadlock])
-def test_a_database_that_was_away_for_a_moment_fails_no_bay(
-    world: World, cloud: FakeCloud, trouble: type[Exception]
-) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        db_exc.DBConnectionError(),
+        db_exc.DBDeadlock(),
+        exc.OperationalError("UPDATE", {}, Exception("database is locked")),
+        exc.TimeoutError("QueuePool limit reached"),
+    ],
+)
+def test_a_database_that_was_away_for_a_moment_fails_no_bay(world: World, cloud: FakeCloud, trouble: Exception) -> None:
     uuid = world.create()
-    cloud.calls.fail("heat.create", trouble())
-    with pytest.raises(trouble):
+    cloud.calls.fail("heat.create", trouble)
+    with pytest.raises(type(trouble)):
         world.work()
     world.time.passes(LEASE.total_seconds() + 1)
     world.work()
@@ -354,12 +408,15 @@ def test_what_a_bay_refuses_keeps_no_change_from_its_end(
     assert warnings == ["drain", "forget_nodes"]
 
 
-def test_a_failure_that_cannot_be_explained_is_told_all_the_same(world: World, cloud: FakeCloud) -> None:
+@pytest.mark.parametrize("trouble", [AWAY, Permanent("Access was denied to this resource.", 403)])
+def test_a_failure_that_cannot_be_explained_is_told_all_the_same(
+    world: World, cloud: FakeCloud, trouble: ServiceError
+) -> None:
     cloud.heat.at_once = False
     uuid = world.create(timeout=None)
     world.turn()
     cloud.heat.only().fail("Resource CREATE failed: No valid host was found.")
-    cloud.calls.fail("heat.resources", Transient("The orchestration service does not answer."), times=1000)
+    cloud.calls.fail("heat.resources", trouble, times=1000)
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_FAILED
     assert world.bay(uuid).status_reason == "No valid host was found."

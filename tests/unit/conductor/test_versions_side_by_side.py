@@ -16,7 +16,7 @@ from oslo_config import cfg
 from magnum.common import rpc
 from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
-from magnum.common.exception import Unavailable
+from magnum.common.exception import Conflict, Unavailable
 from magnum.common.limits import CallLimits
 from magnum.common.rpc import ConductorClient
 from magnum.common.states import BayStatus, Verb
@@ -161,8 +161,32 @@ def test_an_operation_of_a_verb_of_a_newer_version_is_left_alone(world: World) -
     assert not world.is_there(uuid)
 
 
+def test_a_bay_in_a_state_of_a_newer_version_can_be_deleted_and_nothing_else(world: World) -> None:
+    uuid = world.create()
+    _set_status(world, uuid, "HIBERNATE_IN_PROGRESS")
+    for verb in (Verb.UPDATE, Verb.RETRY, Verb.ROLLBACK):
+        with pytest.raises(Conflict, match=r"HIBERNATE_IN_PROGRESS.*possible are: delete\."):
+            world.ask(uuid, verb)
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
+
+
+def test_an_operation_ends_though_a_newer_version_gave_its_bay_a_state(world: World) -> None:
+    uuid = world.create(timeout=timedelta(minutes=1))
+    _set(world, uuid, step="polish")
+    _set_status(world, uuid, "POLISH_IN_PROGRESS")
+    world.work(70)
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+
+
 def test_arguments_of_a_newer_version_do_no_harm(world: World) -> None:
     uuid = world.create()
     _set(world, uuid, arguments={"colour": "blue"})
     world.work()
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
+
+
+def _set_status(world: World, bay_uuid: str, status: str) -> None:
+    with world.database.writer() as session:
+        session.query(models.Bay).filter_by(uuid=bay_uuid).update({"status": status})
