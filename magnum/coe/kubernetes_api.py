@@ -52,6 +52,10 @@ class Access:
     key: str = field(repr=False)
 
 
+class _TooLarge(BayUnreachable):
+    """More than Magnum reads; it would be no less the next time."""
+
+
 class KubernetesApi:
     """Calls to one bay, one after the other. Not for use by two threads at once."""
 
@@ -89,6 +93,8 @@ class KubernetesApi:
         for pause in _READ_PAUSES:
             try:
                 return self.call("GET", path, names, query=query, deadline=deadline)
+            except _TooLarge:
+                raise
             except BayUnreachable:
                 if not deadline.outlasts(pause):
                     raise
@@ -172,7 +178,7 @@ class KubernetesApi:
             answer += chunk
             if len(answer) > MAX_ANSWER:
                 response.close()
-                raise self._unreachable(f"sent an answer of more than {MAX_ANSWER // 2**20} MiB")
+                raise _TooLarge(self._said(f"sent an answer of more than {MAX_ANSWER // 2**20} MiB"))
         response.release_conn()
         return bytes(answer)
 
@@ -186,7 +192,10 @@ class KubernetesApi:
         return value
 
     def _unreachable(self, what: str) -> BayUnreachable:
-        return BayUnreachable(f"The bay's API at {self._address} {what}.")
+        return BayUnreachable(self._said(what))
+
+    def _said(self, what: str) -> str:
+        return f"The bay's API at {self._address} {what}."
 
 
 def as_dict(value: Any) -> Object:
