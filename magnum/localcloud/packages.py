@@ -34,7 +34,9 @@ def missing(names: Iterable[str]) -> list[str]:
 
 
 def install(names: Sequence[str]) -> None:
-    """Install packages, with a fresh list of what there is."""
+    """Install packages, with a fresh list of what there is; where there are none to install nothing is asked of apt."""
+    if not names:
+        return
     with _servers_stay_down():
         _run("dpkg", "--configure", "-a")  # what an interruption of somebody else's installation left undone
         _run(*_APT_GET, "update")

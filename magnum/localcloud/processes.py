@@ -1,7 +1,7 @@
 """Plain processes as services: started once, found again, ended for certain.
 
 There may be no init system to lean on (containers, sandboxes), so a service here is a process in a session of its own
-with a log and a pid file. Four things make that dependable:
+with a log and a pid file. Five things make that dependable:
 
 * A pid alone proves nothing, as the kernel uses pids again. The pid file therefore records when the process started and
   during which boot; a process that does not match is not ours, and is never signalled.
@@ -9,6 +9,8 @@ with a log and a pid file. Four things make that dependable:
   environment, which children inherit and the kernel shows, so that none is missed and none is mistaken.
 * The pid file also records a fingerprint of what was started (command, environment, configuration, sources). ``ensure``
   leaves a service with the same fingerprint alone and replaces one with another, which is what makes `up` idempotent.
+* A process has ended with its last thread. The first may be gone before, and then shows neither state nor environment,
+  while the others still have its sockets and files.
 * Every wait has a bound, and a wait for a process that has died ends at once with the end of its log.
 """
 
@@ -72,7 +74,7 @@ def start_time_of(pid: int) -> int | None:
         return None
     # The command name is in parentheses and may hold anything, so fields count from the last one.
     state, *rest = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(rest[18])
+    return None if state in "ZX" and not _other_threads(pid) else int(rest[18])
 
 
 def running(pid_file: Path) -> RunningProcess | None:
@@ -107,11 +109,11 @@ def stop(pid_file: Path, seconds: float = 15.0) -> bool:
     """
     found = running(pid_file)
     if found is not None:
-        os.kill(found.pid, signal.SIGTERM)
+        _signal(found.pid, signal.SIGTERM)
         _wait_until(lambda: running(pid_file) is None, seconds)
     remaining = members(pid_file)
     for pid in remaining:
-        _kill(pid)
+        _signal(pid, signal.SIGKILL)
     if not _wait_until(lambda: not members(pid_file), 10.0):
         raise ServiceError(f"processes {members(pid_file)} of {pid_file.stem} do not end, not even on SIGKILL")
     pid_file.unlink(missing_ok=True)
@@ -128,12 +130,30 @@ def members(mark: Path) -> list[int]:
 
 def mark_of(pid: int) -> Path | None:
     """The pid file of the service that a process belongs to; None for a process of anybody else."""
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return None  # gone meanwhile, or not ours to see
+    variables = _environment_of(pid).split(b"\0")
     start = f"{_MARK}=".encode()
     return next((Path(os.fsdecode(item.removeprefix(start))) for item in variables if item.startswith(start)), None)
+
+
+def _environment_of(pid: int) -> bytes:
+    """As its first thread that still has it; empty where none has, or where it is not ours to see."""
+    for folder in (Path(f"/proc/{pid}"), *(Path(f"/proc/{pid}/task/{thread}") for thread in _other_threads(pid))):
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if environment:
+            return environment
+    return b""
+
+
+def _other_threads(pid: int) -> list[int]:
+    """Those beside the first, whose number the process has."""
+    try:
+        threads = [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [thread for thread in threads if thread != pid]
 
 
 def tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
@@ -188,7 +208,7 @@ def _plain_environment() -> dict[str, str]:
 
 def _wait_until_healthy(service: Service, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + service.start_seconds
-    while not service.healthy():
+    while not (service.healthy() and process.poll() is None):  # another may answer in its place
         if process.poll() is not None:
             raise ServiceError(
                 f"{service.name} ended with status {process.returncode} while starting; the end of {service.log}:\n"
@@ -212,8 +232,8 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: signal.Signals) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return

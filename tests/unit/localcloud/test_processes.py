@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from magnum.localcloud import processes
 from magnum.localcloud.processes import Service, ServiceError
+
+_EXIT_OF_A_THREAD = {"x86_64": 60, "aarch64": 93}[platform.machine()]
 
 
 class Sandbox:
@@ -61,6 +64,32 @@ def test_what_changed_is_started_again(sandbox: Sandbox) -> None:
     assert processes.ensure(sandbox.service(fingerprint="new")) is True
     assert sandbox.pid(old) != first
     assert processes.start_time_of(first) is None
+
+
+def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> None:
+    service = sandbox.service(
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start();"
+        f"ctypes.CDLL(None).syscall({_EXIT_OF_A_THREAD}, 0)"
+    )
+    processes.ensure(service)
+    pid = sandbox.pid(service)
+    deadline = time.monotonic() + 5
+    while " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < deadline, "the first thread does not end"
+        time.sleep(0.01)
+    assert processes.members(sandbox.run) == [pid]
+    assert processes.stop(service.pid_file)
+    assert processes.start_time_of(pid) is None
+    assert processes.members(sandbox.run) == []
+
+
+def test_who_answers_in_place_of_a_service_that_has_ended_is_not_that_service(sandbox: Sandbox) -> None:
+    def answers() -> bool:
+        time.sleep(0.5)  # until it has ended
+        return True
+
+    with pytest.raises(ServiceError, match="ended with status 3 while starting"):
+        processes.ensure(sandbox.service("raise SystemExit(3)", healthy=answers))
 
 
 def test_a_pid_used_again_by_another_process_is_never_touched(sandbox: Sandbox) -> None:
