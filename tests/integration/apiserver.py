@@ -56,10 +56,12 @@ def _start_etcd(stack: ExitStack, folder: Path) -> str:
 
 
 def _unpacked_etcd(folder: Path) -> str:
-    """Debian's etcd without installing it, as that would start a service."""
+    """Debian's etcd without installing it, as that would start a service; lists of packages may be out of date."""
     package = folder / "package"
     package.mkdir(mode=0o755)
-    run(["sh", "-c", f"cd {package} && apt-get download -o APT::Sandbox::User=root etcd-server && dpkg -x *.deb ."])
+    download = "apt-get download -o APT::Sandbox::User=root etcd-server"
+    script = f"cd {package} && {{ {download} || {{ apt-get update && {download}; }}; }} && dpkg -x *.deb ."
+    run(["sh", "-c", script], seconds=300)
     return str(package / "usr/bin/etcd")
 
 

@@ -17,6 +17,7 @@ from keystoneauth1 import identity, session
 COMMANDS = Path(sys.executable).parent
 NAME = "test"
 PORT_OFFSET = 6000  # below the ports that the kernel gives to clients
+_TRIES = 3
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "kubernetes"
 
 
@@ -89,10 +90,14 @@ class Cloud:
         return dict(zip(names, ids, strict=True))
 
     def nodes(self, bay_uuid: str) -> list[dict[str, Any]]:
-        """The nodes of a bay."""
-        listed = self.json("node-list")
-        shown = [self.json("node-show", node["uuid"]) for node in listed]
-        return [node for node in shown if node["bay_uuid"] == bay_uuid]
+        """The nodes of a bay; asked for again where the bay could not be asked how they are."""
+        for _ in range(_TRIES):
+            listed = self.json("node-list")
+            shown = [self.json("node-show", node["uuid"]) for node in listed]
+            nodes = [node for node in shown if node["bay_uuid"] == bay_uuid]
+            if "Unknown" not in [node["status"] for node in nodes]:
+                break
+        return nodes
 
     def shown(self, path: str, account: str = "magnum-local") -> Any:
         """What Magnum's API has at a path below its endpoint, as data; None where it has nothing."""

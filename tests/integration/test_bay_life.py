@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from magnum.localcloud import kubernetes_build
-from tests.integration.cloud import EXAMPLES, Cloud, eventually, local, run, write_baymodel
+from tests.integration.cloud import EXAMPLES, Cloud, CommandFailed, eventually, local, run, write_baymodel
 
 BAY = "life"
 
@@ -90,7 +90,10 @@ def test_pods_run_and_a_service_answers_from_every_node(cloud: Cloud, bay: dict[
     for server in cloud.servers(bay).values():
 
         def answered(server: str = server) -> bool:
-            return "web" in cloud.inside(server, "curl", "-s", "-m", "3", f"http://{address}/")
+            try:
+                return "web" in cloud.inside(server, "curl", "-s", "-m", "3", f"http://{address}/")
+            except CommandFailed:  # the pod is just starting, or the node just hears of the service
+                return False
 
         eventually(answered, f"the service answers on {server}", 30)
 
@@ -141,8 +144,17 @@ def test_pods_on_different_nodes_reach_each_other(cloud: Cloud, bay: dict[str, o
     first, second = hosts.values()
     for source, target in ((first, second), (second, first)):
         server = servers[source["spec"]["nodeName"]]
-        answer = from_pod(cloud, server, source["status"]["podIP"], target["status"]["podIP"])
-        assert target["metadata"]["name"] in answer
+        pod, other = source["status"]["podIP"], target["status"]["podIP"]
+
+        def reaches(
+            server: str = server, pod: str = pod, other: str = other, name: str = target["metadata"]["name"]
+        ) -> bool:
+            try:
+                return name in from_pod(cloud, server, pod, other)
+            except CommandFailed:  # its server is just starting
+                return False
+
+        eventually(reaches, f"{pod} reaches {other}", 30)
 
 
 def test_it_shrinks_and_the_pods_move(cloud: Cloud, bay: dict[str, object], kubectl: list[str]) -> None:

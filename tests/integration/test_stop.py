@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -132,20 +132,24 @@ def test_a_conductor_ends_while_the_database_hangs(tmp_path: Path, silence: int,
 @contextmanager
 def frozen() -> Iterator[None]:
     """Meanwhile the database does nothing at all."""
-    servers = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.name() in ("postgres", "mariadbd") or process.name().startswith("postgres")
-    ]
+    servers = [process for process in psutil.Process().children(recursive=True) if _is_of_a_database(process)]
     assert servers
     for server in servers:
-        server.suspend()
+        with suppress(psutil.NoSuchProcess):  # PostgreSQL's come and go
+            server.suspend()
     try:
         yield
     finally:
         for server in servers:
             if server.is_running():
                 server.resume()
+
+
+def _is_of_a_database(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith(("postgres", "mariadbd"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 class SlowKeystone(BaseHTTPRequestHandler):
@@ -192,12 +196,19 @@ def test_an_api_answers_what_it_has_before_it_ends(tmp_path: Path, slow_keystone
         asking = [threading.Thread(target=ask) for _ in range(3)]
         for each in asking:
             each.start()
-        time.sleep(1)
+        eventually(lambda: connections(process, port) + len(answers) == len(asking), conf)
         assert stop(process) < BOUND
         for each in asking:
             each.join(SECONDS)
     assert answers == [503] * 3
     assert not accepts(port)
+
+
+def connections(process: "subprocess.Popen[bytes]", port: int) -> int:
+    """How many clients a service has taken."""
+    mine = psutil.Process(process.pid)
+    found = [each for part in (mine, *mine.children()) for each in part.net_connections("tcp")]
+    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in found)
 
 
 def accepts(port: int) -> bool:
