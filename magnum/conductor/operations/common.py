@@ -153,11 +153,11 @@ def _is_recent(job: Job, what: str, period: timedelta) -> bool:
 
 def failure(job: Job, stack: StackState) -> StepFailed:
     """What made a stack fail."""
-    found = faults.collect(explained(job, lambda: job.stacks.resources(stack.name, stack.id), []))
+    found = faults.collect(told_by_heat(job, lambda: job.stacks.resources(stack.name, stack.id), []))
     return StepFailed(faults.one_line(found, stack.reason), found)
 
 
-def explained(job: Job, ask: Callable[[], Told], otherwise: Told) -> Told:
+def told_by_heat(job: Job, ask: Callable[[], Told], otherwise: Told) -> Told:
     """What Heat says of a failure; something else where it does not say it: that it failed is told all the same."""
     try:
         return ask()

@@ -178,7 +178,7 @@ def _wait_for_begin(job: Job, stack: StackState) -> Again:
 
 def _find_cause(job: Job, stack: StackState) -> dict[str, Any]:
     unknown = FailedUpdate("", [])
-    failed = common.explained(job, lambda: job.stacks.failed_update(stack.name, stack.id), unknown)
+    failed = common.told_by_heat(job, lambda: job.stacks.failed_update(stack.name, stack.id), unknown)
     found = faults.collect(failed.resources)
     said = stack.reason if stack.action == "UPDATE" else _CANCELLED
     reason = faults.one_line(found, failed.reason or said)
