@@ -14,7 +14,7 @@ from typing import Any
 from oslo_db import exception as db_exc
 
 from magnum.common.exception import Invalid, MagnumError
-from magnum.db.session import PASSING
+from magnum.db.session import PASSING, first_line, trouble
 
 LOG = logging.getLogger(__name__)
 
@@ -160,10 +160,8 @@ def _explain(error: Exception, environ: dict[str, Any]) -> _Told:
     if isinstance(error, db_exc.DBDeadlock):
         return _Told(503, ["Another request changed the same at the same time. Try again."], [("Retry-After", "1")])
     if isinstance(error, PASSING):
-        trouble = "cannot be reached" if isinstance(error, db_exc.DBConnectionError) else "has too much to do"
-        # The first line only, as the values of a statement come after it.
-        LOG.error("The database %s: %s", trouble, str(error).partition("\n")[0])
-        return _Told(503, [f"The database {trouble}. Try again later."], [("Retry-After", "5")])
+        LOG.error("%s: %s", trouble(error), first_line(error))
+        return _Told(503, [f"{trouble(error)}. Try again later."], [("Retry-After", "5")])
     request_id = environ.get(_REQUEST_ID, "")
     LOG.error(
         "Unexpected error of %s %s (%s)",

@@ -8,6 +8,7 @@ show at all may be there, with a cluster that runs, and only Heat may have come 
 for, and a bay that was given up is looked for further, since the way on from there is to build it anew.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ Answer = TypeVar("Answer")
 
 _PATIENCE = 300.0
 _LONGEST_UNSEEN = timedelta(minutes=10)
+_TRIES_TO_EXPLAIN = 4
 _GONE = (
     "The bay's stack is gone: somebody deleted it in Heat. Retry builds the bay anew, with empty nodes; "
     "delete removes it."
@@ -65,6 +67,7 @@ class DriftWatch:
         self._tools = tools
         self._lists = StackLists(tools)
         self._unseen_since: dict[str, datetime] = {}
+        self._untold: Counter[str] = Counter()
 
     def look(self) -> None:
         """Look at all of them once."""
@@ -155,26 +158,36 @@ class DriftWatch:
         if bay.stack_changed_at is None and bay.status in states.HALF_CHANGED:
             self._write(bay, values, None)  # it is the change of ours that failed
             return
-        found = faults.collect(self._failed_resources(bay, stack))
+        nothing: Sequence[StackResource] = []
+        found = faults.collect(self._told(bay, lambda stacks: stacks.resources(stack.name, stack.id), nothing))
         reason = faults.one_line(found, stack.reason)
         done, sight = _FAILURES.get(stack.action, ("changed the bay's stack", Sight.NOT_CHANGED))
         text = f"Somebody {done} in Heat ({stack.action.lower()}), and that failed: {reason}"
         values |= {"status": states.SIGHTS[sight].becomes, "status_reason": text, "faults": found}
         self._write(bay, values, Event(text, "error"))
 
-    def _failed_resources(self, bay: models.Bay, stack: StackState) -> Sequence[StackResource]:
-        try:
-            return self._ask(bay, lambda stacks: stacks.resources(stack.name, stack.id)) or []
-        except (Permanent, NotAccepted):
-            return []  # that it failed is told all the same
-
     def _last_change(self, bay: models.Bay, stack: StackState, since: str) -> str | None:
         """What was last done to the stack that changed it; where Heat does not tell, what was last done at all."""
+        last: tuple[str | None] = (stack.action,)
+        (action,) = self._told(bay, lambda stacks: (stacks.last_change(stack.name, stack.id, since),), last)
+        return action
+
+    def _told(self, bay: models.Bay, question: Callable[[Stacks], Answer], otherwise: Answer) -> Answer:
+        """What Heat says more of what is to be told; something else where it does not, now or at several looks.
+
+        :raises Transient: it does not now, and may at the next look
+        """
         try:
-            answer = self._ask(bay, lambda stacks: (stacks.last_change(stack.name, stack.id, since),))
+            answer = self._ask(bay, question)
         except (Permanent, NotAccepted):
             answer = None
-        return answer[0] if answer else stack.action
+        except ServiceError:
+            self._untold[bay.uuid] += 1
+            if self._untold[bay.uuid] < _TRIES_TO_EXPLAIN:
+                raise
+            answer = None
+        self._untold.pop(bay.uuid, None)
+        return otherwise if answer is None else answer
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""

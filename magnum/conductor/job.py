@@ -70,13 +70,10 @@ class Job:
         self._arguments[_PROGRESS] = {key: value for key, value in kept.items() if value is not None}
         return {"arguments": dict(self._arguments)}
 
-    def was_told(self, what: str) -> bool:
-        """Whether the tenant had read of this in the failure of an earlier try when this one was asked for."""
-        return what in self._arguments.get(operations.TOLD, ())
-
-    def telling(self, what: str) -> dict[str, Any]:
-        """The change of the operation's row that says so to the next try."""
-        return {"arguments": {**self._arguments, operations.TOLD: [*self._arguments.get(operations.TOLD, ()), what]}}
+    def keeping(self, key: str, value: Any) -> dict[str, Any]:
+        """The change of the operation's row that keeps this for the next operation of the same verb as well."""
+        self._arguments[key] = value
+        return {"arguments": dict(self._arguments)}
 
     @property
     def is_taken_up(self) -> bool:

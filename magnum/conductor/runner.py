@@ -192,6 +192,7 @@ class _Turn:
 
     def _fail(self, job: Job, step: str | None, failed: StepFailed) -> "_Pause":
         verb = self.claim.verb
+        failed = PLANS[verb].completed(job, failed)
         LOG.warning("Operation %s (%s of bay %s) failed: %s", self.claim.uuid, verb, self.claim.bay_uuid, failed.reason)
         values = {
             "status_reason": failed.reason,
@@ -200,7 +201,8 @@ class _Turn:
             "status": states.ends(job.bay.status, verb).badly,
         }
         event = Event(values["status_reason"], "error", step)
-        operation = job.telling(failed.tells) if failed.tells else {}
+        told = job.arguments.get(operations.TOLD, ())
+        operation = job.keeping(operations.TOLD, [*told, failed.tells]) if failed.tells else {}
         with self.tools.database.writer() as session:
             progress = Progress(bay=values, events=[event], operation=operation)
             operations.finish(session, self.claim, OperationState.FAILED, progress)
@@ -212,7 +214,7 @@ class _Turn:
             return {}  # whoever would be asked may be what has kept the operation from ending
         try:
             return dict(PLANS[self.claim.verb].on_failure(job, failed))
-        except LeaseLost:
+        except (LeaseLost, *PASSING):
             raise
         except Exception:  # a failure is told, whatever else is broken
             LOG.exception("What is left of bay %s after a failed %s is not known.", job.bay.uuid, self.claim.verb)

@@ -74,6 +74,8 @@ class Plan:
 
     What it says goes before the words of the failure itself.
     """
+    completed: Callable[["Job", StepFailed], StepFailed] = lambda _job, failed: failed
+    """A failure with what else is known of it; asks nobody, so that it is told whatever is broken."""
 
     def knows(self, finished: str | None) -> bool:
         """Whether this can be the last finished step; a newer version may have stored one that is not known here."""

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from oslo_db import exception as db_exc
 from oslo_log import log
+
+from magnum.db.session import PASSING, first_line, trouble
 
 LOG = log.getLogger(__name__)
 
@@ -16,10 +17,10 @@ _SHORTEST_PAUSE = 0.1
 
 
 def tell_of_failure(logger: Any, text: str, *arguments: object) -> None:
-    """Log the exception that is being handled: how it came about, but one line only for a database that is away."""
+    """Log the exception that is being handled, and how it came about; of a database in trouble one line will do."""
     error = sys.exc_info()[1]
-    if isinstance(error, db_exc.DBConnectionError):
-        logger.error(f"{text} The database cannot be reached: %s", *arguments, str(error).partition("\n")[0])
+    if isinstance(error, PASSING):
+        logger.error(f"{text} {trouble(error)}: %s", *arguments, first_line(error))
     else:
         logger.exception(text, *arguments)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from oslo_log import log
 
-from magnum.clients.errors import Permanent
+from magnum.clients.errors import ServiceError
 from magnum.common import clock
 from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
@@ -73,17 +73,23 @@ def purge(tools: Tools) -> None:
     while True:
         with tools.database.reader() as session:
             gone = operations.long_gone(session, before, _PURGED_AT_ONCE)
-        for bay_uuid in gone:
-            try:
-                tools.cloud.keystone.delete_user(bay_uuid)
-            except Permanent as error:
-                LOG.warning("A user of bay %s, which is gone, may be left: %s", bay_uuid, error.message)
+        over = [bay_uuid for bay_uuid in gone if _has_no_user(tools, bay_uuid)]
         with tools.database.writer() as session:
-            operations.forget(session, gone)
-        if gone:
-            LOG.info("The stories of %d bays that are gone since %s were forgotten.", len(gone), before.date())
-        if len(gone) < _PURGED_AT_ONCE:
+            operations.forget(session, over)
+        if over:
+            LOG.info("The stories of %d bays that are gone since %s were forgotten.", len(over), before.date())
+        if len(over) < _PURGED_AT_ONCE:
             return
+
+
+def _has_no_user(tools: Tools, bay_uuid: str) -> bool:
+    """Whether a bay that is gone has no user any more, now that it was looked for."""
+    try:
+        tools.cloud.keystone.delete_user(bay_uuid)
+    except ServiceError as error:
+        LOG.warning("A user of bay %s, which is gone, may be left; looking again later: %s", bay_uuid, error.message)
+        return False
+    return True
 
 
 def _for_all(tools: Tools, owner: str, name: str, interval: float, function: Callable[[], None]) -> Callable[[], None]:

@@ -31,8 +31,11 @@ from magnum.common.text import printable
 from magnum.db import bay_health, models, resources
 
 TOLD = "told"
-"""Key among an operation's arguments: what the tenant has read of earlier tries, and need not be told again."""
-_CLEANED = "cleaned"
+"""Among the arguments of a deletion: what the tenant has read in the failures of those before, and may be left."""
+CLEANED = "cleaned"
+"""Among the same: whether Heat deletes the stack already, after which nobody asks the bay's API any more."""
+_AGAIN = "again"
+"""Among the same, for conductors of the version before: whether the tenant has read anything."""
 _LONGEST_TEXT = 4000
 _ROWS_PER_STATEMENT = 500
 
@@ -185,15 +188,11 @@ def _complete(
 
 
 def _of_earlier_deletion(session: Session, bay_uuid: str) -> dict[str, Any]:
-    """From where a deletion goes on: what the tenant was told, and that nobody asks the bay's API any more.
-
-    That is so from the first step on that a deletion has taken, whether it failed then or is still under way.
-    """
+    """From where a deletion goes on, whether the one before has failed or is still under way."""
     last = _last(session, bay_uuid)
-    if last is None or last.verb != Verb.DELETE:
-        return {TOLD: [], _CLEANED: False}
-    cleaned = last.step is not None or bool(last.arguments.get(_CLEANED))
-    return {TOLD: last.arguments.get(TOLD, []), _CLEANED: cleaned}
+    kept = last.arguments if last is not None and last.verb == Verb.DELETE else {}
+    told = kept.get(TOLD, [])
+    return {TOLD: told, CLEANED: bool(kept.get(CLEANED)), _AGAIN: bool(told)}
 
 
 def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:

@@ -24,12 +24,30 @@ from sqlalchemy.orm import Session
 
 from magnum.common import metrics
 
-PASSING = (db_exc.DBConnectionError, db_exc.DBDeadlock, exc.OperationalError, exc.TimeoutError)
-"""Errors of a database that is away or has too much to do: the same may do later. oslo.db leaves the last two as they
-are; they are what comes of locks that were waited for too long, and of a pool of connections that are all in use."""
 _SQLITE_LOCK_SECONDS = 30
+_POSTGRESQL_IS_BUSY = ("55P03", "57014", "53200", "53300")  # a lock, a statement's time, memory, connections
+_MARIADB_IS_BUSY = (1969,)  # a statement's time; oslo.db knows of locks
 _BEGIN = "magnum_sqlite_begin"
 """Option of an execution: the statement that begins a transaction on SQLite; none where it is empty."""
+
+
+class DatabaseBusy(db_exc.DBError):
+    """What was asked for was waited for too long; the same may do later."""
+
+
+PASSING = (db_exc.DBConnectionError, db_exc.DBDeadlock, DatabaseBusy, exc.TimeoutError)
+"""Errors of a database that is away or has too much to do; the last: all connections of this process are in use."""
+
+
+def trouble(error: BaseException) -> str:
+    """What one of these means, as a sentence without its end."""
+    away = isinstance(error, db_exc.DBConnectionError)
+    return "The database cannot be reached" if away else "The database has too much to do"
+
+
+def first_line(error: BaseException) -> str:
+    """What a database said, without the statement and its values, which come after it."""
+    return str(error).partition("\n")[0]
 
 
 class Database:
@@ -111,6 +129,7 @@ def _make_server_engine(conf: cfg.ConfigOpts, url: str) -> Engine:
         max_retries=0,  # a database that is away is an error at once: the API says so, the conductor comes back
         thread_checkin=False,  # lets greenlets take turns, of which there are none
     )
+    engine.hide_parameters = True  # what tenants and secrets are made of stays out of logs
     if engine.dialect.name in ("mysql", "mariadb"):
         # Its default locks gaps between rows too, and so makes transactions of unrelated bays wait for each other.
         return engine.execution_options(isolation_level="READ COMMITTED")
@@ -123,13 +142,22 @@ def _tell_that_it_is_away(error: exc.OperationalError, *_: Any) -> None:
     """oslo.db goes by sentences, and does not know all with which a server that stops or starts refuses a connection.
 
     :raises DBConnectionError: this is no answer to a statement
+    :raises DatabaseBusy: the answer is that something was waited for too long
     """
     if error.statement is None:
         raise db_exc.DBConnectionError(error)
+    code = getattr(error.orig, "pgcode", None) or next(iter(getattr(error.orig, "args", ())), None)
+    if code in (*_POSTGRESQL_IS_BUSY, *_MARIADB_IS_BUSY):
+        raise DatabaseBusy(error)
+
+
+@exc_filters.filters("sqlite", exc.OperationalError, r".*\bdatabase (?:table )?is (?:locked|busy)\b")
+def _tell_that_it_is_locked(error: exc.OperationalError, *_: Any) -> None:
+    raise DatabaseBusy(error)
 
 
 def _make_sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=0)  # 0: as many as there are threads that ask at once
+    engine = create_engine(url, pool_size=0, hide_parameters=True)  # 0: as many as there are threads that ask at once
     exc_filters.register_engine(engine)
 
     @event.listens_for(engine, "connect")

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from keystoneclient.v3.client import Client
+from requests.adapters import HTTPAdapter
 from sqlalchemy import create_engine, text
+from urllib3.util.retry import Retry
 
 from tests.chaos.cloud import ChaosCloud
 from tests.chaos.requests_of_tenants import Promise
@@ -40,7 +43,7 @@ class Inspector:
     def __init__(self, cloud: ChaosCloud) -> None:
         self._cloud = cloud
         self._engine = create_engine(cloud.database_url, pool_pre_ping=True)
-        session = Session(auth=v3.Password(**cloud.admin_account()), timeout=30)
+        session = Session(auth=v3.Password(**cloud.admin_account()), timeout=30, session=_patient())
         self._keystone: Any = Client(session=session)
 
     def bays(self) -> list[Bay]:
@@ -135,6 +138,14 @@ class Inspector:
     def _rows(self, query: str) -> list[Any]:
         with self._engine.connect() as connection:
             return list(connection.execute(text(query)))
+
+
+def _patient() -> requests.Session:
+    """Asks again where Keystone has an error: each of its connections to a memcached that was restarted is one."""
+    again = Retry(total=10, backoff_factor=0.2, status_forcelist=(500, 503), allowed_methods=None)
+    http = requests.Session()
+    http.mount("http://", HTTPAdapter(max_retries=again))
+    return http
 
 
 def _problem(what: str, found: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import exc
 from magnum.api import app as api_app
 from magnum.api.call import Services
 from magnum.db import resources
-from magnum.db.session import Database
+from magnum.db.session import Database, DatabaseBusy
 from tests.functional.conftest import BAYMODEL, Client, People, sentences
 
 
@@ -75,7 +75,7 @@ def test_unexpected_errors_say_nothing_internal(
     [
         db_exc.DBConnectionError("postgres://user:password@host"),
         db_exc.DBDeadlock("password"),
-        exc.OperationalError("UPDATE bays", {"trustee_secret": "password"}, Exception("database is locked")),
+        DatabaseBusy("database is locked\n[parameters: {'trustee_secret': 'password'}]"),
         exc.TimeoutError("QueuePool limit of size 5 reached (password)"),
     ],
 )

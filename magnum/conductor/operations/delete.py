@@ -21,6 +21,8 @@ from magnum.conductor import copies
 from magnum.conductor.job import AS_SERVICE, Job
 from magnum.conductor.operations import common
 from magnum.conductor.steps import Again, Done, Plan, Step, StepFailed
+from magnum.db import operations
+from magnum.db.operations import Progress
 
 LOG = log.getLogger(__name__)
 
@@ -28,6 +30,7 @@ _NOT_LET_IN = (401, 403)
 _CLEANUP_UNTIL = "cleanup_until"
 _CLEANUP_PAUSE = 2.0
 _COE = "kubernetes"
+_LEFT = "left"  # remembered of a stack that nobody can see, and that the tenant was told of
 _LEFTOVERS = "leftovers"
 _UNSEEN_STACK = "unseen_stack"
 _USER = "user"
@@ -50,7 +53,7 @@ def find_authority(job: Job) -> Done:
 
 def remove_leftovers(job: Job) -> Done | Again:
     """Load balancers and volumes that the bay made are gone."""
-    if not job.bay.api_address or job.bay.baymodel["coe"] != _COE or job.arguments.get("cleaned"):
+    if not job.bay.api_address or job.bay.baymodel["coe"] != _COE or job.arguments.get(operations.CLEANED):
         return Done("")
     try:
         with job.tools.bays.open(job.bay) as running:
@@ -65,13 +68,19 @@ def remove_leftovers(job: Job) -> Done | Again:
     if clock.now() < _cleanup_until(job):
         return Again(_CLEANUP_PAUSE)
     listed = ", ".join(map(str, left))
-    if job.was_told(_LEFTOVERS):
+    if _was_told(job, _LEFTOVERS):
         return Done(f"Left in the project, to be removed by hand: {listed}.", warning=True)
     raise StepFailed(
         f"Kubernetes did not remove in time: {listed}. Remove them, or delete the bay again to leave them.",
         _as_faults(left),
         tells=_LEFTOVERS,
     )
+
+
+def _was_told(job: Job, what: str) -> bool:
+    """Whether the tenant had read of this when the deletion was asked for."""
+    # An API of the version before says only whether the tenant had read of anything.
+    return what in job.arguments.get(operations.TOLD, [what] if job.arguments.get("again") else [])
 
 
 def _may_answer_yet(job: Job) -> bool:
@@ -132,7 +141,8 @@ def _delete_as_service(job: Job) -> Done:
         return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
     named = f"{job.stack_name} ({stack_id})" if stack_id else job.stack_name
     text = f"Heat shows Magnum no stack {named}: it is gone, or Magnum may not see it."
-    if job.was_told(_UNSEEN_STACK):
+    if _was_told(job, _UNSEEN_STACK):
+        job.remember(_LEFT, True)
         return Done(text, warning=True)
     told = _stack_fault(job, "It may still be there.")
     raise StepFailed(f"{text} See that it is gone, then delete the bay again.", [told], tells=_UNSEEN_STACK)
@@ -147,6 +157,15 @@ def _is_shown(job: Job, stack_id: str) -> bool:
         return False
 
 
+def wait_gone(job: Job) -> Done | Again:
+    """The stack is no more, but for one that is left."""
+    if job.remembered(_LEFT):
+        return Done("")
+    if not job.arguments.get(operations.CLEANED):
+        job.write(Progress(operation=job.keeping(operations.CLEANED, True)))
+    return common.wait_gone(job)
+
+
 def delete_user(job: Job) -> Done:
     """The bay's user is no more, and with it all it was allowed to do."""
     if job.bay.trustee_secret:
@@ -159,23 +178,24 @@ def _end(job: Job) -> None:
     job.tools.bays.forget(job.bay.uuid)
 
 
-def _on_failure(job: Job, failed: StepFailed) -> dict[str, Any]:
+def _on_failure(job: Job, _failed: StepFailed) -> dict[str, Any]:
     """Nobody looks at the nodes any more, whatever is left of them."""
     with job.tools.database.writer() as session:
         copies.mark_unknown(session, job.bay.uuid, "node")
         job.hold(session)
-    return {} if failed.faults else _not_removed(job, failed)
+    return {}
 
 
-def _not_removed(job: Job, failed: StepFailed) -> dict[str, Any]:
-    """What there still is when the failure itself does not say so."""
-    if not job.bay.trustee_secret or job.finished == _USER:
-        return {}
+def _completed(job: Job, failed: StepFailed) -> StepFailed:
+    """With what there still is, where the failure itself does not say so."""
+    if failed.faults or not job.bay.trustee_secret or job.finished == _USER:
+        return failed
     if job.finished == common.WAIT_FOR_STACK:
         left, fault = "the bay's own user", _fault("keystone", f"bay-{job.bay.uuid}", "user", "It was not removed.")
     else:
         left, fault = f"the stack {job.stack_name}", _stack_fault(job, "It was not removed.")
-    return {"status_reason": f"{failed.reason} Not removed is {left}.", "faults": [fault]}
+    reason = failed.reason if failed.reason.endswith((".", "!", "?")) else f"{failed.reason}."
+    return StepFailed(f"{reason} Not removed is {left}.", [fault])
 
 
 def _stack_fault(job: Job, message: str) -> dict[str, str | None]:
@@ -192,9 +212,10 @@ PLAN = Plan(
         Step(_LEFTOVERS, remove_leftovers),
         Step("trustee", find_authority),
         Step(common.STACK, delete_stack),
-        Step(common.WAIT_FOR_STACK, common.wait_gone),
+        Step(common.WAIT_FOR_STACK, wait_gone),
         Step(_USER, delete_user),
     ),
     end=_end,
     on_failure=_on_failure,
+    completed=_completed,
 )

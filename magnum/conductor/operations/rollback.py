@@ -39,6 +39,7 @@ LOG = log.getLogger(__name__)
 
 _CAUSE = "failed_update"
 _CANCELLED = "Heat was asked to cancel it."
+_UNTOLD = "Heat does not say why."
 _PREPARE_PAUSE = 2.0
 _BEGIN_PAUSE = 2.0
 _LONGEST_BEGIN = timedelta(seconds=60)
@@ -177,7 +178,7 @@ def _wait_for_begin(job: Job, stack: StackState) -> Again:
 
 
 def _find_cause(job: Job, stack: StackState) -> dict[str, Any]:
-    unknown = FailedUpdate("", [])
+    unknown = FailedUpdate(stack.reason if stack.action == "UPDATE" else _UNTOLD, [])
     failed = common.told_by_heat(job, lambda: job.stacks.failed_update(stack.name, stack.id), unknown)
     found = faults.collect(failed.resources)
     said = stack.reason if stack.action == "UPDATE" else _CANCELLED

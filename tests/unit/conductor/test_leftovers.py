@@ -210,6 +210,20 @@ def test_a_deletion_after_one_that_failed_later_asks_the_bay_no_more(
     assert not any("may be left" in event.text for event in world.events(uuid))
 
 
+def test_one_after_a_failure_before_heat_was_asked_looks_again(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.calls.fail("heat.delete", Permanent("Not now.", 400))
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert [fault["service"] for fault in world.bay(uuid).faults] == ["kubernetes"]
+
+
 def test_nor_does_the_third_of_three_at_once(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
     cloud.heat.at_once = False

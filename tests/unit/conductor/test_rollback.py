@@ -75,7 +75,9 @@ def test_it_is_waited_for_even_if_nobody_says_why(
     assert world.bay(growing).status == BayStatus.ROLLBACK_IN_PROGRESS
     cloud.heat.at_once = True
     world.work()
-    assert (world.bay(growing).status, world.bay(growing).node_count) == (BayStatus.ROLLBACK_COMPLETE, 1)
+    bay = world.bay(growing)
+    assert (bay.status, bay.node_count) == (BayStatus.ROLLBACK_COMPLETE, 1)
+    assert bay.status_reason == "Update failed and was rolled back to 1 node: Heat does not say why."
 
 
 def test_while_it_goes_back_the_bay_says_so_and_why(world: World, growing: str) -> None:

@@ -10,6 +10,8 @@ from magnum.certificates.storage import KeyProblem
 from magnum.clients.errors import NotAccepted, Permanent, ServiceError, Transient, from_status
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
+from magnum.conductor import copies
+from magnum.db.session import DatabaseBusy
 from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
 from tests.unit.conductor.trouble import AWAY, kill_before_recording, leaf, nothing_is_left, run_until_killed
@@ -266,10 +268,15 @@ def test_a_deletion_that_is_given_up_says_what_is_left(
     assert nothing_is_left(world, cloud)
 
 
-def test_a_deletion_that_has_no_time_left_says_what_is_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+@pytest.mark.parametrize("late", [0, 600])
+def test_a_deletion_that_has_no_time_left_says_what_is_left(
+    world: World, cloud: FakeCloud, ready_bay: Ready, late: int
+) -> None:
     uuid = ready_bay()
     cloud.heat.at_once = False
     world.ask(uuid, Verb.DELETE, timeout=timedelta(minutes=2))
+    world.turn()
+    world.time.passes(late)
     world.work()
     assert [(fault["service"], fault["type"]) for fault in world.bay(uuid).faults] == [("heat", "OS::Heat::Stack")]
 
@@ -280,7 +287,8 @@ def test_a_stack_that_magnum_itself_may_not_ask_for_is_told_of_and_then_left(
     uuid = ready_bay()
     cloud.keystone.users.clear()
     cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
-    cloud.calls.fail("heat.get", Permanent("Access was denied to this resource.", 403), times=2)
+    for call in ("heat.get", "heat.find"):
+        cloud.calls.fail(call, Permanent("Access was denied to this resource.", 403), times=1000)
     world.ask(uuid, Verb.DELETE)
     world.work()
     bay = world.bay(uuid)
@@ -288,6 +296,7 @@ def test_a_stack_that_magnum_itself_may_not_ask_for_is_told_of_and_then_left(
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert not world.is_there(uuid)
+    assert "The stack is gone." not in [event.text for event in world.events(uuid)]
 
 
 def test_a_lost_user_is_made_again_for_the_deletion(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
@@ -372,12 +381,32 @@ def test_a_mistake_of_ours_is_an_internal_error_with_the_request_id(
     assert "secret detail" in caplog.text
 
 
+def test_a_database_that_was_busy_when_a_failure_was_to_be_written_changes_nothing_of_it(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = ready_bay()
+
+    def deadlock(*_: object) -> None:
+        raise db_exc.DBDeadlock
+
+    cloud.calls.fail("heat.delete", Permanent("No.", 400), times=2)
+    world.ask(uuid, Verb.DELETE)
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "mark_unknown", deadlock)
+        with pytest.raises(db_exc.DBDeadlock):
+            world.work()
+    world.time.passes(LEASE.total_seconds() + 1)
+    world.work()
+    bay = world.bay(uuid)
+    assert (bay.status, [fault["type"] for fault in bay.faults]) == (BayStatus.DELETE_FAILED, ["OS::Heat::Stack"])
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
         db_exc.DBConnectionError(),
         db_exc.DBDeadlock(),
-        exc.OperationalError("UPDATE", {}, Exception("database is locked")),
+        DatabaseBusy(Exception("database is locked")),
         exc.TimeoutError("QueuePool limit reached"),
     ],
 )

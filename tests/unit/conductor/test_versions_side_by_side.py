@@ -13,6 +13,7 @@ from unittest import mock
 import pytest
 from oslo_config import cfg
 
+from magnum.coe.leftovers import Leftover
 from magnum.common import rpc
 from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
@@ -23,7 +24,7 @@ from magnum.common.states import BayStatus, Verb
 from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.operations import PLANS
 from magnum.db import models
-from tests.unit.conductor.conftest import World
+from tests.unit.conductor.conftest import Ready, World
 
 _HERE = Path(__file__).parent
 MESSAGES: list[dict[str, Any]] = json.loads((_HERE / "messages.json").read_text())
@@ -159,6 +160,31 @@ def test_an_operation_of_a_verb_of_a_newer_version_is_left_alone(world: World) -
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert not world.is_there(uuid)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_deletion_that_an_api_of_the_version_before_has_accepted(world: World, ready_bay: Ready, again: bool) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [Leftover("load balancer", "service default/web")]
+    world.ask(uuid, Verb.DELETE)
+    _set(world, uuid, arguments={"again": again, "cleaned": False})
+    world.work()
+    assert world.is_there(uuid) is not again
+
+
+def test_a_deletion_says_to_conductors_of_the_version_before_whether_the_tenant_was_told(
+    world: World, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [Leftover("load balancer", "service default/web")]
+    said = []
+    for _ in range(2):
+        world.ask(uuid, Verb.DELETE)
+        with world.database.reader() as session:
+            last = session.query(models.Operation).order_by(models.Operation.id.desc()).first()
+            said.append(last.arguments["again"] if last else None)
+        world.work()
+    assert said == [False, True]
 
 
 def test_a_bay_in_a_state_of_a_newer_version_can_be_deleted_and_nothing_else(world: World) -> None:
