@@ -78,13 +78,13 @@ class Conductor:
         closing.start()
         for periodic in self._periodics:
             periodic.end()
+        giving_up = threading.Thread(target=self._give_up, name="give up duties", daemon=True)
+        giving_up.start()
         self._sweep.stop(_STOP_SECONDS)
         # None of these may end while the database or the bus is away, so they have their time together.
         end = time.monotonic() + _THREAD_SECONDS
         for periodic in self._periodics:
             periodic.stop(max(0.0, end - time.monotonic()))
-        giving_up = threading.Thread(target=self._give_up, name="give up duties", daemon=True)
-        giving_up.start()
         for thread in (giving_up, closing):
             thread.join(max(0.0, end - time.monotonic()))
         LOG.info("The conductor on %s has stopped.", self._conf.host)

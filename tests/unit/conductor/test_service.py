@@ -3,6 +3,7 @@
 import threading
 import time as real_time
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -15,10 +16,11 @@ from magnum.common.exception import Invalid, NotFound, Unavailable
 from magnum.common.idents import new_uuid
 from magnum.common.rpc import ConductorClient
 from magnum.common.states import BayStatus
+from magnum.conductor.drift import DriftWatch
 from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.service import Conductor
 from magnum.conductor.tools import Tools
-from magnum.db import models
+from magnum.db import duties, models
 from magnum.db.session import Database
 from tests.fakes.cloud import FakeCloud
 from tests.unit.conductor.conftest import PATIENCE, World, eventually
@@ -124,18 +126,39 @@ def test_without_a_conductor_the_api_is_told_so(
 
 
 def test_it_stops_quickly_and_hands_over(
-    conf: cfg.ConfigOpts, database: Database, bus: object, tools: Tools, world: World, cloud: FakeCloud
+    conf: cfg.ConfigOpts,
+    database: Database,
+    bus: object,
+    tools: Tools,
+    world: World,
+    cloud: FakeCloud,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cloud.heat.at_once = False
+    looking, over = threading.Event(), threading.Event()
+
+    def look(_watch: DriftWatch) -> None:
+        looking.set()
+        over.wait(PATIENCE)
+
+    def give_up_slowly(*arguments: Any) -> None:
+        real_time.sleep(0.5)
+        give_up(*arguments)
+
+    give_up = duties.give_up
+    monkeypatch.setattr(duties, "give_up", give_up_slowly)
+    monkeypatch.setattr(DriftWatch, "look", look)
     conductor = Conductor(conf, database, bus, tools)
     conductor.start()
     uuid = world.create()
     assert eventually(lambda: world.bay(uuid).stack_id is not None)
+    assert looking.wait(PATIENCE)
     started = real_time.monotonic()
     conductor.stop()
     assert real_time.monotonic() - started < 10
     with world.database.reader() as session:
-        assert session.query(models.Duty).count() == 0
+        assert session.query(models.Duty).count() == 0, "though one look is not over"
+    over.set()
     cloud.heat.at_once = True
     world.work(owner="two")
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE
