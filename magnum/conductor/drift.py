@@ -75,6 +75,7 @@ class DriftWatch:
             found = operations.bays_in(session, states.RESTING | states.SIGHTS[Sight.BACK].statuses)
         bays = [bay for bay in found if bay.stack_id and (bay.status in states.RESTING or _is_lost(bay))]
         self._unseen_since = {bay.uuid: time for bay in bays if (time := self._unseen_since.get(bay.uuid))}
+        self._untold = Counter({bay.uuid: count for bay in bays if (count := self._untold[bay.uuid])})
         try:
             self._lists.look(bays, self._compare_all, _PATIENCE, lambda unseen: self._compare_all(unseen, {}))
         except ServiceError as error:
@@ -96,7 +97,7 @@ class DriftWatch:
             if stack is not None and stack.settled and stack.action != "DELETE":
                 self._tell_found(bay)
         elif stack is None or stack.action == "DELETE":
-            self._look_closely(bay)
+            self._look_closely(bay, stack)
         elif (bay.status_reason or "").startswith(_UNSEEN):
             self._write(bay, {"status_reason": _cause(bay)}, Event(_SEEN))
         elif not stack.settled:
@@ -107,7 +108,7 @@ class DriftWatch:
         elif stack.changed_at != bay.stack_changed_at:
             self._tell_change(bay, stack)
 
-    def _look_closely(self, bay: models.Bay) -> None:
+    def _look_closely(self, bay: models.Bay, listed: StackState | None) -> None:
         """Not to be seen in a list is not to be gone."""
         if not bay.trustee_user_id:
             return
@@ -117,6 +118,10 @@ class DriftWatch:
             if not self._may_come_back(bay):
                 self._tell(bay, {}, f"{_UNSEEN}{error.message}")
             return
+        except ServiceError:
+            if listed is None or self._may_tell_yet(bay):
+                raise
+            stack = listed
         if stack is None and self._may_come_back(bay):
             return
         if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):
@@ -182,12 +187,15 @@ class DriftWatch:
         except (Permanent, NotAccepted):
             answer = None
         except ServiceError:
-            self._untold[bay.uuid] += 1
-            if self._untold[bay.uuid] < _TRIES_TO_EXPLAIN:
+            if self._may_tell_yet(bay):
                 raise
             answer = None
-        self._untold.pop(bay.uuid, None)
         return otherwise if answer is None else answer
+
+    def _may_tell_yet(self, bay: models.Bay) -> bool:
+        """Whether Heat, which has just had an error, is asked about this bay again at the next look."""
+        self._untold[bay.uuid] += 1
+        return self._untold[bay.uuid] < _TRIES_TO_EXPLAIN
 
     def _tell_change(self, bay: models.Bay, stack: StackState) -> None:
         """The first look at a stack only learns how it is."""
@@ -221,6 +229,7 @@ class DriftWatch:
     def _write(
         self, bay: models.Bay, values: Mapping[str, Any], event: Event | None, *, without_nodes: bool = False
     ) -> None:
+        self._untold.pop(bay.uuid, None)
         with self._tools.database.writer() as session:
             if operations.note(session, bay, values, event):
                 if without_nodes:

@@ -78,20 +78,27 @@ class Conductor:
         closing.start()
         for periodic in self._periodics:
             periodic.end()
-        giving_up = threading.Thread(target=self._give_up, name="give up duties", daemon=True)
-        giving_up.start()
+        giving_up = self._give_up()  # at once, as a look may take long
         self._sweep.stop(_STOP_SECONDS)
         # None of these may end while the database or the bus is away, so they have their time together.
         end = time.monotonic() + _THREAD_SECONDS
         for periodic in self._periodics:
             periodic.stop(max(0.0, end - time.monotonic()))
-        for thread in (giving_up, closing):
+        giving_up_again = self._give_up()  # one may have been taken in between
+        for thread in (giving_up, giving_up_again, closing):
             thread.join(max(0.0, end - time.monotonic()))
         LOG.info("The conductor on %s has stopped.", self._conf.host)
 
-    def _give_up(self) -> None:
-        self._stacks.stop()
-        duties.give_up(self._database, self._owner)
+    def _give_up(self) -> threading.Thread:
+        """Begin to let other conductors have the duties of this one; the database may be away."""
+
+        def give_up() -> None:
+            self._stacks.stop()
+            duties.give_up(self._database, self._owner)
+
+        thread = threading.Thread(target=give_up, name="give up duties", daemon=True)
+        thread.start()
+        return thread
 
     def _close(self) -> None:
         self._server.stop()

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 
 from oslo_log import log
 
-from magnum.clients.errors import ServiceError
+from magnum.clients.errors import ServiceError, Transient
 from magnum.common import clock
 from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
@@ -73,7 +74,7 @@ def purge(tools: Tools) -> None:
     while True:
         with tools.database.reader() as session:
             gone = operations.long_gone(session, before, _PURGED_AT_ONCE)
-        over = [bay_uuid for bay_uuid in gone if _has_no_user(tools, bay_uuid)]
+        over = list(takewhile(lambda bay_uuid: _was_seen_to(tools, bay_uuid), gone))
         with tools.database.writer() as session:
             operations.forget(session, over)
         if over:
@@ -82,13 +83,15 @@ def purge(tools: Tools) -> None:
             return
 
 
-def _has_no_user(tools: Tools, bay_uuid: str) -> bool:
-    """Whether a bay that is gone has no user any more, now that it was looked for."""
+def _was_seen_to(tools: Tools, bay_uuid: str) -> bool:
+    """Whether the user of a bay that is gone was looked for; it is not while Keystone is away."""
     try:
         tools.cloud.keystone.delete_user(bay_uuid)
     except ServiceError as error:
-        LOG.warning("A user of bay %s, which is gone, may be left; looking again later: %s", bay_uuid, error.message)
-        return False
+        if isinstance(error, Transient) and error.tries is None:
+            LOG.warning("Old stories are not forgotten yet: %s", error.message)
+            return False
+        LOG.warning("A user of bay %s, which is gone, may be left: %s", bay_uuid, error.message)
     return True
 
 

@@ -33,9 +33,9 @@ from magnum.db import bay_health, models, resources
 TOLD = "told"
 """Among the arguments of a deletion: what the tenant has read in the failures of those before, and may be left."""
 CLEANED = "cleaned"
-"""Among the same: whether Heat deletes the stack already, after which nobody asks the bay's API any more."""
-_AGAIN = "again"
-"""Among the same, for conductors of the version before: whether the tenant has read anything."""
+"""Among the same: whether Heat was seen to delete the stack, after which nobody waits for the bay's API any more."""
+AGAIN = "again"
+"""Among the same, as the version before has it: whether the tenant has read anything."""
 _LONGEST_TEXT = 4000
 _ROWS_PER_STATEMENT = 500
 
@@ -177,7 +177,7 @@ def _complete(
     if operation is Verb.CREATE:
         return {**arguments, "again": True}
     if operation is Verb.DELETE:
-        return {**arguments, **_of_earlier_deletion(session, bay.uuid)}
+        return {**arguments, **_of_earlier_deletion(session, bay)}
     last = _last_update(session, bay.uuid) if bay.status not in states.READY or verb is Verb.RETRY else {}
     whole = last.get("node_count_before", bay.node_count)  # while half changed, what the bay counts is not what it had
     if verb is Verb.RETRY:
@@ -187,12 +187,14 @@ def _complete(
     return {**arguments, "node_count_before": whole}
 
 
-def _of_earlier_deletion(session: Session, bay_uuid: str) -> dict[str, Any]:
+def _of_earlier_deletion(session: Session, bay: models.Bay) -> dict[str, Any]:
     """From where a deletion goes on, whether the one before has failed or is still under way."""
-    last = _last(session, bay_uuid)
-    kept = last.arguments if last is not None and last.verb == Verb.DELETE else {}
-    told = kept.get(TOLD, [])
-    return {TOLD: told, CLEANED: bool(kept.get(CLEANED)), _AGAIN: bool(told)}
+    last = _last(session, bay.uuid)
+    if last is None or last.verb != Verb.DELETE:
+        return {TOLD: [], CLEANED: False, AGAIN: False}
+    told = last.arguments.get(TOLD)
+    again = bool(told) if told is not None else bay.status == states.BayStatus.DELETE_FAILED and bool(bay.faults)
+    return {TOLD: told or [], CLEANED: bool(last.arguments.get(CLEANED)), AGAIN: again}
 
 
 def _last_update(session: Session, bay_uuid: str) -> Mapping[str, Any]:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import pytest
-from sqlalchemy import event, text
+from oslo_db import exception as db_exc
+from sqlalchemy import event, exc, text
 
-from magnum.db.session import Database, DatabaseBusy
+from magnum.db.session import PASSING, Database, DatabaseBusy
 
 
 def _wait_for_a_lock(database: Database) -> None:
@@ -36,3 +37,10 @@ TOO_LONG: Mapping[str, Callable[[Database], None]] = {
 def test_what_is_waited_for_too_long_may_pass(database: Database) -> None:
     with pytest.raises(DatabaseBusy):
         TOO_LONG[database.engine.dialect.name](database)
+
+
+def test_a_mistake_is_told_as_what_it_is_and_without_its_parameters(database: Database) -> None:
+    with database.reader() as session, pytest.raises((exc.DBAPIError, db_exc.DBError)) as raised:
+        session.execute(text("SELECT nothing FROM bays WHERE name = :name"), {"name": "secret"})
+    assert not isinstance(raised.value, PASSING)
+    assert "parameters hidden" in str(raised.value)

@@ -65,7 +65,14 @@ def wait_gone(job: Job) -> Done | Again:
     """Wait until the stack is no more."""
     if job.bay.stack_id is None:
         return Done("The stack is gone.")
-    stack = job.read_stack()
+    return look_if_gone(job, job.read_stack())
+
+
+def look_if_gone(job: Job, stack: StackState | None) -> Done | Again:
+    """Whether the stack is no more.
+
+    :raises StepFailed: it could not be deleted
+    """
     if may_come_back(job, stack):
         return Again(BEGIN_PAUSE)
     if stack is None or (stack.action, stack.status) == ("DELETE", "COMPLETE"):

@@ -53,12 +53,14 @@ def find_authority(job: Job) -> Done:
 
 def remove_leftovers(job: Job) -> Done | Again:
     """Load balancers and volumes that the bay made are gone."""
-    if not job.bay.api_address or job.bay.baymodel["coe"] != _COE or job.arguments.get(operations.CLEANED):
+    if not job.bay.api_address or job.bay.baymodel["coe"] != _COE:
         return Done("")
     try:
         with job.tools.bays.open(job.bay) as running:
             left = running.remove_leftovers()
     except (BayUnreachable, RemoteRefusal) as error:
+        if job.arguments.get(operations.CLEANED):
+            return Done("")
         if isinstance(error, BayUnreachable) and _may_answer_yet(job):
             raise
         text = f"Load balancers and volumes that Kubernetes made may be left in the project: {error.message}"
@@ -79,8 +81,9 @@ def remove_leftovers(job: Job) -> Done | Again:
 
 def _was_told(job: Job, what: str) -> bool:
     """Whether the tenant had read of this when the deletion was asked for."""
-    # An API of the version before says only whether the tenant had read of anything.
-    return what in job.arguments.get(operations.TOLD, [what] if job.arguments.get("again") else [])
+    told = job.arguments.get(operations.TOLD)
+    # The version before says, or has left, only whether the tenant had read of anything.
+    return what in told if told else bool(job.arguments.get(operations.AGAIN))
 
 
 def _may_answer_yet(job: Job) -> bool:
@@ -136,11 +139,19 @@ def _delete_as_user(job: Job) -> Done:
 def _delete_as_service(job: Job) -> Done:
     """The same with Magnum's own rights; what Heat does not show to Magnum may be gone or not."""
     stack_id = job.bay.stack_id
-    if stack_id and _is_shown(job, stack_id):
-        job.stacks_to_change().delete(job.stack_name, stack_id)
-        return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
     named = f"{job.stack_name} ({stack_id})" if stack_id else job.stack_name
     text = f"Heat shows Magnum no stack {named}: it is gone, or Magnum may not see it."
+    try:
+        stack = job.stacks.get(job.stack_name, stack_id) if stack_id else None
+        if stack is not None and (stack.action, stack.status) == ("DELETE", "COMPLETE"):
+            return Done("")
+        if stack is not None:
+            job.stacks_to_change().delete(stack.name, stack.id)
+            return Done(f"Heat deletes the stack {job.stack_name}, as Magnum's user asks.")
+    except Permanent as error:
+        if error.code not in _NOT_LET_IN:
+            raise
+        text = f"Heat does not let Magnum delete the stack {named}: {error.message}"
     if _was_told(job, _UNSEEN_STACK):
         job.remember(_LEFT, True)
         return Done(text, warning=True)
@@ -148,22 +159,16 @@ def _delete_as_service(job: Job) -> Done:
     raise StepFailed(f"{text} See that it is gone, then delete the bay again.", [told], tells=_UNSEEN_STACK)
 
 
-def _is_shown(job: Job, stack_id: str) -> bool:
-    try:
-        return job.stacks.get(job.stack_name, stack_id) is not None
-    except Permanent as error:
-        if error.code not in _NOT_LET_IN:
-            raise
-        return False
-
-
 def wait_gone(job: Job) -> Done | Again:
     """The stack is no more, but for one that is left."""
     if job.remembered(_LEFT):
         return Done("")
-    if not job.arguments.get(operations.CLEANED):
+    if job.bay.stack_id is None:
+        return Done("")
+    stack = job.read_stack()
+    if stack is not None and stack.action == "DELETE" and not job.arguments.get(operations.CLEANED):
         job.write(Progress(operation=job.keeping(operations.CLEANED, True)))
-    return common.wait_gone(job)
+    return common.look_if_gone(job, stack)
 
 
 def delete_user(job: Job) -> Done:
@@ -188,7 +193,8 @@ def _on_failure(job: Job, _failed: StepFailed) -> dict[str, Any]:
 
 def _completed(job: Job, failed: StepFailed) -> StepFailed:
     """With what there still is, where the failure itself does not say so."""
-    if failed.faults or not job.bay.trustee_secret or job.finished == _USER:
+    known = failed.faults or job.finished == _USER or not job.bay.trustee_secret
+    if known or operations.TOLD not in job.arguments:  # an API of the version before takes any fault for having told
         return failed
     if job.finished == common.WAIT_FOR_STACK:
         left, fault = "the bay's own user", _fault("keystone", f"bay-{job.bay.uuid}", "user", "It was not removed.")

@@ -128,6 +128,21 @@ def test_a_failed_stack_of_which_no_more_can_be_read(
     assert "No valid host was found." in (bay.status_reason or "")
 
 
+def test_a_deletion_that_failed_is_told_though_heat_gives_no_closer_look(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    stack = world.stack(uuid)
+    stack.action = "DELETE"
+    stack.fail("Port in use.")
+    for call in ("heat.get", "heat.resources"):
+        cloud.calls.fail(call, Transient("HTTP 500", tries=6), times=1000)
+    for _ in range(8):
+        look(world)
+    assert world.bay(uuid).status == BayStatus.CREATE_FAILED
+    assert "Port in use." in (world.bay(uuid).status_reason or "")
+
+
 def test_a_stack_that_is_being_deleted(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
     cloud.heat.at_once = False
@@ -412,8 +427,9 @@ def test_what_nothing_ends_by_itself_is_told_now_and_then(world: World, cloud: F
     assert not any("has no limit" in event.text for event in world.events(limited))
 
 
+@pytest.mark.parametrize("found", [True, False])
 def test_stories_are_kept_for_their_time_after_the_bay_is_gone(
-    world: World, cloud: FakeCloud, ready_bay: Ready
+    world: World, cloud: FakeCloud, ready_bay: Ready, found: bool
 ) -> None:
     gone, alive = ready_bay(name="gone"), ready_bay(name="alive")
     world.ask(gone, Verb.DELETE)
@@ -426,9 +442,10 @@ def test_stories_are_kept_for_their_time_after_the_bay_is_gone(
     cloud.calls.fail("keystone.delete_user", Transient("The identity service does not answer."))
     purge(world.tools)
     assert world.events(gone)
+    cloud.calls.fail("keystone.delete_user", Transient("It has an error.", tries=6), times=0 if found else 1)
     purge(world.tools)
     assert not world.events(gone)
     assert world.events(alive)
-    assert [*cloud.keystone.users] == [alive]
+    assert (gone in cloud.keystone.users) is not found
     with world.database.reader() as session:
         assert {row.bay_uuid for row in session.query(models.Operation)} == {alive}

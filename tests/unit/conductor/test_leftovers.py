@@ -10,7 +10,7 @@ from magnum.coe.leftovers import Leftover
 from magnum.common.exception import RemoteRefusal
 from magnum.common.states import BayStatus, Verb
 from magnum.conductor.health import HealthWatch
-from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
 from tests.unit.conductor.trouble import kill_before_recording, nothing_is_left, run_until_killed
 
@@ -224,14 +224,52 @@ def test_one_after_a_failure_before_heat_was_asked_looks_again(
     assert [fault["service"] for fault in world.bay(uuid).faults] == ["kubernetes"]
 
 
-def test_nor_does_the_third_of_three_at_once(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+def test_so_does_one_after_heat_did_not_delete_the_stack_at_all(
+    world: World, cloud: FakeCloud, ready_bay: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
     uuid = ready_bay()
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeStacks, "delete", lambda *_: None)
+        world.ask(uuid, Verb.DELETE, timeout=timedelta(minutes=5))
+        world.work()
+    assert (world.bay(uuid).status, world.stack(uuid).action) == (BayStatus.DELETE_FAILED, "CREATE")
+    world.running(uuid).leftovers = [BALANCER]
+    world.running(uuid).answers = False
+    HealthWatch(world.tools, 30).look()
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=1)
+    world.running(uuid).answers = True
+    world.work()
+    assert [fault["service"] for fault in world.bay(uuid).faults] == ["kubernetes"]
+
+
+def test_so_does_one_where_the_bay_answers_again(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    cloud.heat.at_once = False
+    world.running(uuid).answers = False
+    world.running(uuid).leftovers = [BALANCER]
+    world.ask(uuid, Verb.DELETE)
+    world.work(seconds=30)
+    world.stack(uuid).fail("Port in use.")
+    world.work()
+    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
+    world.running(uuid).answers = True
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert [fault["service"] for fault in world.bay(uuid).faults] == ["kubernetes"]
+
+
+def test_the_third_of_three_at_once_does_not_wait_for_a_bay_that_is_going(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    HealthWatch(world.tools, 30).look()
     cloud.heat.at_once = False
     world.ask(uuid, Verb.DELETE)
     world.work(seconds=5)
-    world.running(uuid).leftovers = [BALANCER]
+    world.running(uuid).answers = False
     for _ in range(2):
         world.ask(uuid, Verb.DELETE)
     cloud.heat.at_once = True
-    world.work()
+    world.work(seconds=30)
     assert nothing_is_left(world, cloud)

@@ -125,6 +125,31 @@ def test_without_a_conductor_the_api_is_told_so(
         client.workload_refresh(context, "pod", [])
 
 
+def test_a_duty_that_is_taken_while_it_stops_is_given_up_too(
+    conf: cfg.ConfigOpts,
+    database: Database,
+    bus: object,
+    tools: Tools,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taking = threading.Event()
+
+    def take_slowly(*arguments: Any) -> bool:
+        taking.set()
+        real_time.sleep(1)
+        return take(*arguments)
+
+    take = duties.take
+    monkeypatch.setattr(duties, "take", take_slowly)
+    conductor = Conductor(conf, database, bus, tools)
+    conductor.start()
+    assert taking.wait(PATIENCE)
+    conductor.stop()
+    with world.database.reader() as session:
+        assert session.query(models.Duty).count() == 0
+
+
 def test_it_stops_quickly_and_hands_over(
     conf: cfg.ConfigOpts,
     database: Database,
@@ -142,7 +167,8 @@ def test_it_stops_quickly_and_hands_over(
         over.wait(PATIENCE)
 
     def give_up_slowly(*arguments: Any) -> None:
-        real_time.sleep(0.5)
+        if not over.is_set():
+            real_time.sleep(0.5)
         give_up(*arguments)
 
     give_up = duties.give_up
@@ -159,6 +185,9 @@ def test_it_stops_quickly_and_hands_over(
     with world.database.reader() as session:
         assert session.query(models.Duty).count() == 0, "though one look is not over"
     over.set()
+    for thread in threading.enumerate():
+        if thread.name == "give up duties":
+            thread.join(PATIENCE)
     cloud.heat.at_once = True
     world.work(owner="two")
     assert world.bay(uuid).status == BayStatus.CREATE_COMPLETE

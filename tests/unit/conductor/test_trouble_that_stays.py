@@ -281,13 +281,14 @@ def test_a_deletion_that_has_no_time_left_says_what_is_left(
     assert [(fault["service"], fault["type"]) for fault in world.bay(uuid).faults] == [("heat", "OS::Heat::Stack")]
 
 
-def test_a_stack_that_magnum_itself_may_not_ask_for_is_told_of_and_then_left(
-    world: World, cloud: FakeCloud, ready_bay: Ready
+@pytest.mark.parametrize("refused", [("heat.get", "heat.find"), ("heat.delete",)])
+def test_a_stack_that_magnum_itself_may_not_delete_is_told_of_and_then_left(
+    world: World, cloud: FakeCloud, ready_bay: Ready, refused: tuple[str, ...]
 ) -> None:
     uuid = ready_bay()
     cloud.keystone.users.clear()
     cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
-    for call in ("heat.get", "heat.find"):
+    for call in refused:
         cloud.calls.fail(call, Permanent("Access was denied to this resource.", 403), times=1000)
     world.ask(uuid, Verb.DELETE)
     world.work()
@@ -297,6 +298,20 @@ def test_a_stack_that_magnum_itself_may_not_ask_for_is_told_of_and_then_left(
     world.work()
     assert not world.is_there(uuid)
     assert "The stack is gone." not in [event.text for event in world.events(uuid)]
+
+
+def test_a_stack_that_magnum_itself_may_not_delete_can_be_deleted_by_others(
+    world: World, cloud: FakeCloud, ready_bay: Ready
+) -> None:
+    uuid = ready_bay()
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."))
+    cloud.calls.fail("heat.delete", Permanent("Access was denied to this resource.", 403), times=1000)
+    stack = world.stack(uuid)
+    stack.action, stack.status = "DELETE", "COMPLETE"
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
 
 
 def test_a_lost_user_is_made_again_for_the_deletion(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:

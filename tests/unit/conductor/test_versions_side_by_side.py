@@ -172,6 +172,27 @@ def test_a_deletion_that_an_api_of_the_version_before_has_accepted(world: World,
     assert world.is_there(uuid) is not again
 
 
+def test_of_a_deletion_of_the_version_before_no_fault_counts_as_having_told(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.ask(uuid, Verb.DELETE, timeout=timedelta(seconds=1))
+    _set(world, uuid, arguments={"again": False, "cleaned": False})
+    world.time.passes(60)
+    world.work()
+    assert (world.bay(uuid).status, world.bay(uuid).faults) == (BayStatus.DELETE_FAILED, [])
+
+
+def test_what_the_version_before_has_told_is_told(world: World, ready_bay: Ready) -> None:
+    uuid = ready_bay()
+    world.running(uuid).leftovers = [Leftover("load balancer", "service default/web")]
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert world.bay(uuid).faults
+    _set(world, uuid, arguments={"again": False, "cleaned": False})
+    world.ask(uuid, Verb.DELETE)
+    world.work()
+    assert not world.is_there(uuid)
+
+
 def test_a_deletion_says_to_conductors_of_the_version_before_whether_the_tenant_was_told(
     world: World, ready_bay: Ready
 ) -> None:
