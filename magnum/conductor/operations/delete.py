@@ -30,7 +30,7 @@ _NOT_LET_IN = (401, 403)
 _CLEANUP_UNTIL = "cleanup_until"
 _CLEANUP_PAUSE = 2.0
 _COE = "kubernetes"
-_LEFT = "left"  # remembered of a stack that nobody can see, and that the tenant was told of
+_LEFT = "left"  # remembered of a stack that Magnum cannot delete, and that the tenant was told of
 _LEFTOVERS = "leftovers"
 _UNSEEN_STACK = "unseen_stack"
 _USER = "user"
@@ -161,9 +161,7 @@ def _delete_as_service(job: Job) -> Done:
 
 def wait_gone(job: Job) -> Done | Again:
     """The stack is no more, but for one that is left."""
-    if job.remembered(_LEFT):
-        return Done("")
-    if job.bay.stack_id is None:
+    if job.remembered(_LEFT) or job.bay.stack_id is None:
         return Done("")
     stack = job.read_stack()
     if stack is not None and stack.action == "DELETE" and not job.arguments.get(operations.CLEANED):
