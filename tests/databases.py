@@ -35,6 +35,7 @@ class Server(ABC):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._said = ""  # by the program that was run last
 
     @property
     @abstractmethod
@@ -77,6 +78,7 @@ class Server(ABC):
         result = subprocess.run(
             argv, capture_output=True, timeout=_START_SECONDS, check=False, cwd="/", user=_user(), group=_user()
         )
+        self._said = (result.stdout + result.stderr).decode(errors="replace")[-4000:]
         return result.returncode == 0
 
 
@@ -98,7 +100,7 @@ class PostgreSQL(Server):
     def prepare(self) -> None:
         initdb = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={_MAGNUM}")
         if not self._run(_POSTGRESQL / "initdb", *initdb, f"--pgdata={self._folder / 'data'}"):
-            raise RuntimeError(f"initdb failed in {self._folder}")
+            raise RuntimeError(f"initdb failed in {self._folder}:\n{self._said}")
 
     def argv(self) -> Sequence[str | Path]:
         careless = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
@@ -124,13 +126,17 @@ class MariaDB(Server):
 
     def prepare(self) -> None:
         settings = ("--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db")
-        if not self._run("mariadb-install-db", *settings, f"--datadir={self._folder / 'data'}"):
-            raise RuntimeError(f"mariadb-install-db failed in {self._folder}")
+        if not self._run("mariadb-install-db", *settings, *self._places()):
+            raise RuntimeError(f"mariadb-install-db failed in {self._folder}:\n{self._said}")
 
     def argv(self) -> Sequence[str | Path]:
         careless = ("--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--innodb-buffer-pool-size=32M")
-        places = (f"--datadir={self._folder / 'data'}", f"--socket={self._socket}", "--skip-networking")
-        return ("mariadbd", "--no-defaults", *places, *careless)
+        listening = (f"--socket={self._socket}", "--skip-networking")
+        return ("mariadbd", "--no-defaults", *self._places(), *listening, *careless)
+
+    def _places(self) -> Sequence[str]:
+        """A server that starts removes all temporary tables in its folder for them, of whatever server they are."""
+        return (f"--datadir={self._folder / 'data'}", f"--tmpdir={self._folder}")
 
     def make_database(self) -> bool:
         statement = f"CREATE DATABASE {_MAGNUM} CHARACTER SET utf8mb4"

@@ -1,6 +1,7 @@
 """A MariaDB of our own: for Heat, which SQLite cannot serve, and for Keystone, as one server then costs less than two.
 
-Its data, socket and port are the cloud's; a server that Debian runs on this machine is neither used nor disturbed.
+Its data, socket, port and folder for temporary tables are the cloud's; a server that Debian runs on this machine is
+neither used nor disturbed. The folder matters: a server that starts removes all temporary tables that it finds there.
 """
 
 import shutil
@@ -32,6 +33,10 @@ class MariaDB:
         return self._root / "data"
 
     @property
+    def _temporary(self) -> Path:
+        return self._root / "tmp"
+
+    @property
     def _socket(self) -> Path:
         return self._root / "mariadb.sock"
 
@@ -42,6 +47,7 @@ class MariaDB:
     def start(self) -> bool:
         text = self._configuration_text()
         write_atomically(self._configuration, text)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
         self._make_data()
         return processes.ensure(
             Service(
@@ -103,6 +109,7 @@ class MariaDB:
         return f"""[mariadbd]
 user = root
 datadir = {self._data}
+tmpdir = {self._temporary}
 socket = {self._socket}
 pid-file = {self._root}/mariadbd.pid
 bind-address = 127.0.0.1
