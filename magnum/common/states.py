@@ -63,7 +63,7 @@ class Ends(NamedTuple):
     badly: BayStatus
 
 
-ENDS = {
+ENDS: Mapping[str, Ends] = {
     BayStatus.CREATE_IN_PROGRESS: Ends(BayStatus.CREATE_COMPLETE, BayStatus.CREATE_FAILED),
     BayStatus.UPDATE_IN_PROGRESS: Ends(BayStatus.UPDATE_COMPLETE, BayStatus.UPDATE_FAILED),
     BayStatus.ROLLBACK_IN_PROGRESS: Ends(BayStatus.ROLLBACK_COMPLETE, BayStatus.ROLLBACK_FAILED),
@@ -126,7 +126,7 @@ CREATE = Start(BayStatus.CREATE_IN_PROGRESS, Verb.CREATE)
 _UPDATE = Start(BayStatus.UPDATE_IN_PROGRESS, Verb.UPDATE)
 _DELETE = Start(BayStatus.DELETE_IN_PROGRESS, Verb.DELETE)
 
-STARTS: Mapping[tuple[BayStatus, Verb], Start] = {
+STARTS: Mapping[tuple[str, Verb], Start] = {
     **{(status, Verb.UPDATE): _UPDATE for status in BayStatus if status in RESTING},
     (BayStatus.CREATE_FAILED, Verb.RETRY): CREATE,
     (BayStatus.UPDATE_FAILED, Verb.RETRY): _UPDATE,
@@ -143,9 +143,6 @@ RETRY does again what failed. ROLLBACK takes a half-changed bay back to the node
 """
 
 _IN_PROGRESS = {each.operation: each.status for each in (CREATE, _UPDATE, _DELETE)}
-# By plain strings, as they stand in rows, of which nobody here need know all.
-_STARTS = {(str(status), verb): start for (status, verb), start in STARTS.items()}
-_ENDS = {str(status): ends for status, ends in ENDS.items()}
 
 
 def start(status: str, verb: Verb) -> Start | None:
@@ -153,7 +150,7 @@ def start(status: str, verb: Verb) -> Start | None:
 
     A state may be one of a newer version that runs beside this one: then nothing but a deletion is sure to make sense.
     """
-    return _STARTS.get((status, verb), _DELETE if verb is Verb.DELETE else None)
+    return STARTS.get((status, verb), _DELETE if verb is Verb.DELETE else None)
 
 
 def verbs_in(status: str) -> list[Verb]:
@@ -163,4 +160,4 @@ def verbs_in(status: str) -> list[Verb]:
 
 def ends(status: str, verb: Verb) -> Ends:
     """Where an operation leads whose bay is in this state, be it one of a newer version."""
-    return _ENDS.get(status) or ENDS[_IN_PROGRESS[verb]]
+    return ENDS.get(status) or ENDS[_IN_PROGRESS[verb]]

@@ -173,7 +173,7 @@ class DriftWatch:
 
     def _last_change(self, bay: models.Bay, stack: StackState, since: str) -> str | None:
         """What was last done to the stack that changed it; where Heat does not tell, what was last done at all."""
-        last: tuple[str | None] = (stack.action,)
+        last: tuple[str | None] = (stack.action,)  # a tuple, as None is an answer
         (action,) = self._told(bay, lambda stacks: (stacks.last_change(stack.name, stack.id, since),), last)
         return action
 

@@ -12,7 +12,7 @@ from magnum.conductor.drift import DriftWatch
 from magnum.conductor.health import HealthWatch
 from magnum.conductor.threads import Periodic
 from magnum.conductor.tools import Tools
-from magnum.db import duties, operations
+from magnum.db import duties, operations, stories
 from magnum.db.operations import Event
 
 LOG = log.getLogger(__name__)
@@ -73,11 +73,11 @@ def purge(tools: Tools) -> None:
     before = clock.now() - timedelta(days=tools.conf.bay.retention_days)
     while True:
         with tools.database.reader() as session:
-            gone = operations.long_gone(session, before, _PURGED_AT_ONCE)
+            gone = stories.long_gone(session, before, _PURGED_AT_ONCE)
         over = list(takewhile(lambda bay_uuid: _was_seen_to(tools, bay_uuid), gone))
-        with tools.database.writer() as session:
-            operations.forget(session, over)
         if over:
+            with tools.database.writer() as session:
+                stories.forget(session, over)
             LOG.info("The stories of %d bays that are gone since %s were forgotten.", len(over), before.date())
         if len(over) < _PURGED_AT_ONCE:
             return

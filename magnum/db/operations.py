@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from magnum.common import clock, states
@@ -363,19 +363,6 @@ def hand_over(session: Session, claimed: Claim) -> None:
         release(session, claimed)
 
 
-def events(
-    session: Session, context: RequestContext, bay_uuid: str, after: int, limit: int
-) -> Sequence[models.BayEvent]:
-    """The story of a bay, oldest first, also of one that is gone, as far as it is this tenant's.
-
-    :param after: id of the last event already known; 0 for the beginning
-    """
-    query = select(models.BayEvent).where(models.BayEvent.bay_uuid == bay_uuid, models.BayEvent.id > after)
-    if not context.all_projects:
-        query = query.where(models.BayEvent.project_id == context.project_id)
-    return session.scalars(query.order_by(models.BayEvent.id).limit(limit)).all()
-
-
 def find_open(session: Session, uuid: str, *, to_change: bool = False) -> models.Operation | None:
     """The operation, unless it has ended or was superseded; it stays as it is while this transaction lasts.
 
@@ -429,20 +416,6 @@ def without_limit(session: Session, begun_before: datetime, quiet_since: datetim
         ~told,
     )
     return session.scalars(query.order_by(models.Operation.id)).all()
-
-
-def long_gone(session: Session, before: datetime, most: int) -> Sequence[str]:
-    """So many bays that are gone and of which nothing was told since then."""
-    last = func.max(models.BayEvent.created_at)
-    alive = select(models.Bay.uuid)
-    query = select(models.BayEvent.bay_uuid).where(models.BayEvent.bay_uuid.not_in(alive))
-    return session.scalars(query.group_by(models.BayEvent.bay_uuid).having(last < before).limit(most)).all()
-
-
-def forget(session: Session, bay_uuids: Sequence[str]) -> None:
-    """Remove the stories of bays that are gone."""
-    for model in (models.BayEvent, models.Operation):
-        session.execute(delete(model).where(model.bay_uuid.in_(bay_uuids)))
 
 
 def waiting(session: Session, steps: Collection[str]) -> list[Waiting]:
@@ -548,7 +521,7 @@ def _supersede(session: Session, bay_uuid: str) -> str | None:
 
 def _not_allowed(bay: models.Bay, verb: Verb) -> str:
     status = bay.status
-    if status in [*states.ENDS]:
+    if status in states.ENDS:
         way_out = "Wait for its end." if status == states.BayStatus.DELETE_IN_PROGRESS else "Wait, or delete the bay."
         return f"Bay {bay.uuid} already has an operation in progress (status {status}). {way_out}"
     possible = ", ".join(states.verbs_in(status))

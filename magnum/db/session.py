@@ -138,7 +138,7 @@ def _make_server_engine(conf: cfg.ConfigOpts, url: str) -> Engine:
 
 @exc_filters.filters("postgresql", exc.OperationalError, ".*")
 @exc_filters.filters("mysql", exc.OperationalError, ".*")
-def _tell_that_it_is_away(error: exc.OperationalError, *_: Any) -> None:
+def _tell_what_passes(error: exc.OperationalError, *_: Any) -> None:
     """oslo.db goes by sentences, and does not know all with which a server that stops or starts refuses a connection.
 
     :raises DBConnectionError: this is no answer to a statement
@@ -157,7 +157,8 @@ def _tell_that_it_is_locked(error: exc.OperationalError, *_: Any) -> None:
 
 
 def _make_sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=0, hide_parameters=True)  # 0: as many as there are threads that ask at once
+    # A pool of size 0 has as many connections as there are threads that ask at once.
+    engine = create_engine(url, pool_size=0, hide_parameters=True)
     exc_filters.register_engine(engine)
 
     @event.listens_for(engine, "connect")

@@ -32,7 +32,7 @@ from magnum.common import clock, states
 from magnum.common.exception import Conflict, Invalid, NotFound, Problem
 from magnum.common.idents import is_uuid, new_uuid
 from magnum.common.states import BayStatus, Health, Verb
-from magnum.db import models, operations, quotas, resources
+from magnum.db import models, operations, quotas, resources, stories
 from magnum.db.resources import Page
 
 _MOST_NODES = 10000
@@ -119,8 +119,8 @@ class Bays(ResourceController[models.Bay]):
         after = call.query.get("marker", 0)
         bay_uuid = self._uuid(call, call.arguments["ident"])
         with call.services.database.reader() as session:
-            rows = operations.events(session, call.context, bay_uuid, after, limit)
-            if not rows and not (after and operations.events(session, call.context, bay_uuid, 0, 1)):
+            rows = stories.events(session, call.context, bay_uuid, after, limit)
+            if not rows and not (after and stories.events(session, call.context, bay_uuid, 0, 1)):
                 resources.find(session, call.context, models.Bay, bay_uuid)
         body: dict[str, Any] = {"events": [_event(row) for row in rows]}
         if len(rows) == limit:

@@ -21,7 +21,7 @@ from magnum.conductor.drift import DriftWatch
 from magnum.conductor.polling import StackPoll
 from magnum.conductor.runner import Runner
 from magnum.conductor.tools import Tools
-from magnum.db import models, operations, resources
+from magnum.db import models, operations, resources, stories
 from magnum.db.operations import Claim
 from magnum.db.session import Database
 from tests.fakes.cloud import FakeBay, FakeCloud, FakeStack
@@ -101,7 +101,7 @@ class World:
 
     def events(self, bay_uuid: str) -> Sequence[models.BayEvent]:
         with self.database.reader() as session:
-            return operations.events(session, self.context, bay_uuid, 0, 1000)
+            return stories.events(session, self.context, bay_uuid, 0, 1000)
 
     def steps(self, bay_uuid: str, verb: Verb) -> list[str | None]:
         return [event.step for event in self.events(bay_uuid) if event.verb == verb and event.step]

@@ -12,7 +12,7 @@ from magnum.common.states import BayStatus, Verb
 from magnum.conductor.health import HealthWatch
 from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
-from tests.unit.conductor.trouble import kill_before_recording, nothing_is_left, run_until_killed
+from tests.unit.conductor.trouble import kill_before_recording, lose_user, nothing_is_left, run_until_killed
 
 BALANCER = Leftover("load balancer", "service default/web")
 
@@ -68,7 +68,7 @@ def test_another_conductor_goes_on(
     assert nothing_is_left(world, cloud)
 
 
-def test_a_deletion_that_takes_over_asks_the_bay_no_more(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
+def test_a_deletion_that_takes_over_does_not_wait_for_the_bay(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
     cloud.heat.at_once = False
     world.ask(uuid, Verb.DELETE)
@@ -180,8 +180,7 @@ def test_who_was_told_of_a_balancer_was_not_told_of_a_stack(world: World, cloud:
     world.running(uuid).leftovers = [BALANCER]
     world.ask(uuid, Verb.DELETE)
     world.work()
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    lose_user(cloud, times=2)
     world.ask(uuid, Verb.DELETE)
     world.work()
     bay = world.bay(uuid)
@@ -191,23 +190,38 @@ def test_who_was_told_of_a_balancer_was_not_told_of_a_stack(world: World, cloud:
     assert not world.is_there(uuid)
 
 
-def test_a_deletion_after_one_that_failed_later_asks_the_bay_no_more(
-    world: World, cloud: FakeCloud, ready_bay: Ready
-) -> None:
+@pytest.fixture
+def going(world: World, cloud: FakeCloud, ready_bay: Ready) -> str:
+    """A bay that was well, and whose stack Heat deletes."""
     uuid = ready_bay()
     HealthWatch(world.tools, 30).look()
     cloud.heat.at_once = False
     world.ask(uuid, Verb.DELETE)
-    world.work(seconds=3)
-    world.stack(uuid).fail("Port in use.")
+    world.work(seconds=5)
+    return uuid
+
+
+def test_a_deletion_after_one_that_failed_later_does_not_wait_for_the_bay(
+    world: World, cloud: FakeCloud, going: str
+) -> None:
+    world.stack(going).fail("Port in use.")
     world.work()
-    assert world.bay(uuid).status == BayStatus.DELETE_FAILED
-    world.running(uuid).answers = False
+    assert world.bay(going).status == BayStatus.DELETE_FAILED
+    world.running(going).answers = False
     cloud.heat.at_once = True
-    world.ask(uuid, Verb.DELETE)
+    world.ask(going, Verb.DELETE)
     world.work(seconds=30)
     assert nothing_is_left(world, cloud)
-    assert not any("may be left" in event.text for event in world.events(uuid))
+    assert not any("may be left" in event.text for event in world.events(going))
+
+
+def test_nor_does_the_third_of_three_at_once(world: World, cloud: FakeCloud, going: str) -> None:
+    world.running(going).answers = False
+    for _ in range(2):
+        world.ask(going, Verb.DELETE)
+    cloud.heat.at_once = True
+    world.work(seconds=30)
+    assert nothing_is_left(world, cloud)
 
 
 def test_one_after_a_failure_before_heat_was_asked_looks_again(
@@ -257,19 +271,3 @@ def test_so_does_one_where_the_bay_answers_again(world: World, cloud: FakeCloud,
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert [fault["service"] for fault in world.bay(uuid).faults] == ["kubernetes"]
-
-
-def test_the_third_of_three_at_once_does_not_wait_for_a_bay_that_is_going(
-    world: World, cloud: FakeCloud, ready_bay: Ready
-) -> None:
-    uuid = ready_bay()
-    HealthWatch(world.tools, 30).look()
-    cloud.heat.at_once = False
-    world.ask(uuid, Verb.DELETE)
-    world.work(seconds=5)
-    world.running(uuid).answers = False
-    for _ in range(2):
-        world.ask(uuid, Verb.DELETE)
-    cloud.heat.at_once = True
-    world.work(seconds=30)
-    assert nothing_is_left(world, cloud)

@@ -14,7 +14,7 @@ from magnum.conductor import copies
 from magnum.db.session import DatabaseBusy
 from tests.fakes.cloud import FakeCloud, FakeStacks
 from tests.unit.conductor.conftest import LEASE, Ready, World
-from tests.unit.conductor.trouble import AWAY, kill_before_recording, leaf, nothing_is_left, run_until_killed
+from tests.unit.conductor.trouble import AWAY, kill_before_recording, leaf, lose_user, nothing_is_left, run_until_killed
 
 
 def test_a_refusal_is_told_at_once_and_without_noise(world: World, cloud: FakeCloud) -> None:
@@ -286,8 +286,7 @@ def test_a_stack_that_magnum_itself_may_not_delete_is_told_of_and_then_left(
     world: World, cloud: FakeCloud, ready_bay: Ready, refused: tuple[str, ...]
 ) -> None:
     uuid = ready_bay()
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    lose_user(cloud, times=2)
     for call in refused:
         cloud.calls.fail(call, Permanent("Access was denied to this resource.", 403), times=1000)
     world.ask(uuid, Verb.DELETE)
@@ -304,8 +303,7 @@ def test_a_stack_that_magnum_itself_may_not_delete_can_be_deleted_by_others(
     world: World, cloud: FakeCloud, ready_bay: Ready
 ) -> None:
     uuid = ready_bay()
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."))
+    lose_user(cloud, times=1)
     cloud.calls.fail("heat.delete", Permanent("Access was denied to this resource.", 403), times=1000)
     stack = world.stack(uuid)
     stack.action, stack.status = "DELETE", "COMPLETE"
@@ -324,8 +322,7 @@ def test_a_lost_user_is_made_again_for_the_deletion(world: World, cloud: FakeClo
 
 def test_without_any_user_magnum_itself_deletes_the_stack(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=5)
+    lose_user(cloud, times=5)
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert nothing_is_left(world, cloud)
@@ -334,8 +331,7 @@ def test_without_any_user_magnum_itself_deletes_the_stack(world: World, cloud: F
 def test_a_stack_that_magnum_itself_is_not_shown_may_be_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
     uuid = ready_bay()
     cloud.heat.sees_all = False
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=5)
+    lose_user(cloud, times=5)
     world.ask(uuid, Verb.DELETE)
     world.work()
     bay = world.bay(uuid)
@@ -470,8 +466,7 @@ def test_a_stack_whose_id_nobody_knows_is_not_forgotten_either(world: World, clo
     uuid = world.create()
     cloud.calls.fail("heat.create", Permanent("No."), after=True)
     world.work()
-    cloud.keystone.users.clear()
-    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=2)
+    lose_user(cloud, times=2)
     world.ask(uuid, Verb.DELETE)
     world.work()
     assert world.bay(uuid).status == BayStatus.DELETE_FAILED

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from magnum.clients.errors import Transient
+from magnum.clients.errors import Permanent, Transient
 from magnum.clients.heat import StackResource
 from magnum.db import models, operations
 from magnum.db.operations import Progress
@@ -35,6 +35,12 @@ def kill_before_recording(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def run_until_killed(world: World) -> None:
     with pytest.raises(Killed):
         world.work(owner="one")
+
+
+def lose_user(cloud: FakeCloud, times: int) -> None:
+    """The bays' users are gone, and so many tries to make one again are refused."""
+    cloud.keystone.users.clear()
+    cloud.calls.fail("keystone.ensure_user", Permanent("Could not find project."), times=times)
 
 
 def nothing_is_left(world: World, cloud: FakeCloud) -> bool:

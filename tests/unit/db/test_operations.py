@@ -10,7 +10,7 @@ from magnum.common import clock
 from magnum.common.context import RequestContext
 from magnum.common.exception import Conflict
 from magnum.common.states import BayStatus, OperationState, Verb
-from magnum.db import models, operations, resources
+from magnum.db import models, operations, resources, stories
 from magnum.db.operations import Claim, Event, LeaseLost, Progress
 from magnum.db.session import Database
 
@@ -57,9 +57,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, delta: timedelta) -> None:
 def test_accepting_writes_bay_operation_and_event_together(database: Database, context: RequestContext) -> None:
     bay = make_bay(database, context)
     with database.reader() as session:
-        assert [event.text for event in operations.events(session, context, bay.uuid, 0, 10)] == [
-            "Create was accepted."
-        ]
+        assert [event.text for event in stories.events(session, context, bay.uuid, 0, 10)] == ["Create was accepted."]
     assert bay.status == BayStatus.CREATE_IN_PROGRESS
     claimed = must_claim(database)
     assert (claimed.bay_uuid, claimed.verb) == (bay.uuid, Verb.CREATE)
@@ -150,7 +148,7 @@ def test_long_texts_are_cut_to_what_every_database_stores(database: Database, co
     with database.writer() as session:
         operations.record(session, claimed, Progress(bay={"status_reason": "x" * 99999}, events=[Event("y" * 99999)]))
     with database.reader() as session:
-        story = operations.events(session, context, bay.uuid, 0, 10)
+        story = stories.events(session, context, bay.uuid, 0, 10)
     assert 1000 < len(story[-1].text) < 16000
     assert 1000 < len(get(database, context, bay).status_reason or "") < 16000
 
@@ -169,7 +167,7 @@ def test_a_deleted_bay_leaves_only_its_story(database: Database, context: Reques
         assert resources.count(session, context, models.Bay) == 0
         assert resources.count(session, context, models.Node) == 0
         assert session.query(models.Certificate).count() == 0
-        assert operations.events(session, context, bay.uuid, 0, 10)[-1].text == "Gone."
+        assert stories.events(session, context, bay.uuid, 0, 10)[-1].text == "Gone."
 
 
 def test_a_story_is_only_told_to_its_tenant(
@@ -177,7 +175,7 @@ def test_a_story_is_only_told_to_its_tenant(
 ) -> None:
     bay = make_bay(database, context)
     with database.reader() as session:
-        assert operations.events(session, stranger, bay.uuid, 0, 10) == []
+        assert stories.events(session, stranger, bay.uuid, 0, 10) == []
 
 
 def test_all_who_write_a_bay_and_its_operation_lock_the_bay_first(database: Database, context: RequestContext) -> None:
