@@ -6,12 +6,15 @@ once it is whole. What waits costs a descriptor and a small buffer, and both are
 must be there within `_REQUEST_SECONDS` of its first byte, however steadily they trickle in; and where too many
 connections wait, the one that has waited longest makes room for the next.
 
-A process that is told to end takes no more connections, answers what it has, and ends within gunicorn's grace.
+A process that is told to end takes who stands in line at its socket and nobody else, answers what it has and what
+comes within `_LINGER_SECONDS` on connections that had no answer yet, and ends within gunicorn's grace. To close a
+connection with a request unread would be a reset for a client that did nothing wrong.
 """
 
 import json
 import logging
 import os
+import select
 import socket
 import time
 from http import HTTPStatus
@@ -99,6 +102,7 @@ class Connection(HTTPChannel):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.begun: float | None = None
         self.refused = False
+        self._asked = False
         self._left: float | None = None
         super().__init__(*arguments, **named)
 
@@ -111,6 +115,7 @@ class Connection(HTTPChannel):
         taken = bool(super().received(data))
         if self.request is None:
             self.begun = None
+            self._asked = True
         return taken
 
     def handle_close(self) -> None:
@@ -129,6 +134,11 @@ class Connection(HTTPChannel):
     def waits(self) -> bool:
         """Whether it is the client's turn to send something."""
         return not self.requests and not self.total_outbufs_len
+
+    @property
+    def rests(self) -> bool:
+        """Whether all that it asked was answered, and it asks nothing."""
+        return self.waits and self._asked and self.begun is None
 
     def is_late(self, now: float) -> bool:
         """Whether we have waited long enough."""
@@ -158,14 +168,18 @@ class HTTPServer(TcpWSGIServer):
                 channel.will_close = True
 
     def stop_accepting(self) -> None:
-        """Leave new connections to the other processes. The trigger, which ends a wait, goes on working."""
+        """Take who stands in line, and leave others to the other processes. The trigger, which ends a wait, stays."""
+        for _ in range(_MOST_CONNECTIONS):
+            if not select.select([self.socket], [], [], 0)[0]:
+                break
+            self.handle_accept()
         self.del_channel()
         self.socket.close()
 
     def drain(self, now: float, begun: float) -> bool:
-        """Close what is done with; whether anything is left. Half requests get a little while to become whole."""
+        """Close what is done with; whether anything is left. First and half requests have a while to become whole."""
         for channel in self.active_channels.values():
-            if channel.waits and (channel.begun is None or now - begun > _LINGER_SECONDS):
+            if channel.rests or (channel.waits and now - begun > _LINGER_SECONDS):
                 channel.will_close = True
         return bool(self.active_channels)
 
@@ -195,13 +209,14 @@ class ApiWorker(Worker):
         for server in self._servers:
             server.pull_trigger()
 
-    def _turn(self) -> None:
+    def _turn(self, seconds: float = _LOOK_SECONDS) -> None:
         self.notify()
-        wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=self._connections, count=1)
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self._connections, count=1)
 
     def _drain(self) -> None:
         for server in self._servers:
             server.stop_accepting()
+        self._turn(0)  # reads what has come
         begun = time.time()
         while (now := time.time()) - begun < self.cfg.graceful_timeout:
             left = [server.drain(now, begun) for server in self._servers]

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -202,6 +202,38 @@ def test_an_api_answers_what_it_has_before_it_ends(tmp_path: Path, slow_keystone
             each.join(SECONDS)
     assert answers == [503] * 3
     assert not accepts(port)
+
+
+@pytest.mark.parametrize("command", ["magnum-api", "magnum-embedded"])
+def test_an_api_answers_who_came_just_before_it_ends(tmp_path: Path, command: str) -> None:
+    port = free_port()
+    conf = configure(tmp_path, api={"port": port, "workers": 1})
+    upgrade(conf)
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running(command, conf) as process, ExitStack() as clients:
+        eventually(lambda: accepts(port), conf)
+        (worker,) = psutil.Process(process.pid).children()
+
+        def connect() -> socket.socket:
+            return clients.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
+
+        taken = [connect() for _ in range(2)]
+        eventually(lambda: connections(process, port) == len(taken), conf)
+        worker.suspend()
+        try:
+            waiting = [connect() for _ in range(3)]
+            for each in (taken[0], *waiting[:2]):
+                each.sendall(request)
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: "Handling signal: term" in log_of(conf).read_text(), conf)
+            time.sleep(0.5)  # the worker is told as well
+        finally:
+            worker.resume()
+        for each in (taken[1], waiting[2]):
+            each.sendall(request)
+        answers = [each.recv(15) for each in (*taken, *waiting)]
+        assert answers == [b"HTTP/1.1 200 OK"] * 5
+        assert process.wait(BOUND) == 0
 
 
 def connections(process: "subprocess.Popen[bytes]", port: int) -> int:
