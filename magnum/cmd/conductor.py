@@ -1,7 +1,5 @@
 """magnum-conductor: the process that works on bays."""
 
-import logging
-import os
 import signal
 import sys
 import threading
@@ -11,12 +9,13 @@ from oslo_log import log
 from magnum import conf as configuration
 from magnum.certificates.storage import KeyProblem
 from magnum.cmd.figures import Figures
+from magnum.cmd.leaving import leave
 from magnum.common import rpc
 from magnum.conductor.service import Conductor
 from magnum.db.session import Database
 
 
-def main() -> int:
+def main() -> None:
     """Run until SIGTERM or SIGINT."""
     conf = configuration.load(sys.argv[1:])
     log.setup(conf, "magnum")
@@ -27,17 +26,13 @@ def main() -> int:
     try:
         conductor = Conductor(conf, Database(conf), rpc.transport(conf))
     except KeyProblem as problem:
-        print(f"magnum-conductor: {problem}", file=sys.stderr)
-        return 1
+        sys.exit(f"magnum-conductor: {problem}")
     conductor.start()
     figures.serve()
     asked_to_stop.wait()
     conductor.stop()
-    # Python would wait for threads that wait for others; what they had in hand was handed over.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
+    leave(0)  # what its threads have in hand was handed over
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

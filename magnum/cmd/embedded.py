@@ -30,6 +30,11 @@ class Embedded:
         self._conductor.start()
         return application
 
+    def finish_up(self) -> None:
+        """Let the conductor begin nothing more; it still does what the API is asked meanwhile."""
+        if self._conductor is not None:
+            self._conductor.finish_up()
+
     def stop(self) -> None:
         """Let the conductor end what it has in hand."""
         if self._conductor is not None:
@@ -40,4 +45,4 @@ def main() -> None:
     """Serve until told to stop."""
     configuration = load_configuration(sys.argv[1:])
     embedded = Embedded(configuration)
-    Server(configuration, embedded.make, workers=1, on_exit=embedded.stop).run()
+    Server(configuration, embedded.make, workers=1, on_term=embedded.finish_up, on_exit=embedded.stop).run()

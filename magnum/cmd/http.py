@@ -1,5 +1,6 @@
 """The HTTP server of the API: gunicorn with workers of our own, set up from the configuration."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from magnum.api.errors import WSGIApplication
 from magnum.certificates.authority import Authority
 from magnum.certificates.storage import KeyProblem
 from magnum.cmd.figures import Figures
+from magnum.cmd.leaving import leave
 from magnum.cmd.worker import ApiWorker
 
 _GRACE_SECONDS = 30
@@ -34,7 +36,8 @@ class Server(BaseApplication):
     """Serves what each worker process makes for itself.
 
     :param make: makes the application in a worker, after the fork
-    :param on_exit: called in a worker that ends
+    :param on_term: called in a worker that is told to end, and answers what it has before it does
+    :param on_exit: called in a worker at its end
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class Server(BaseApplication):
         configuration: cfg.ConfigOpts,
         make: Callable[[], WSGIApplication],
         workers: int,
+        on_term: Callable[[], None] = lambda: None,
         on_exit: Callable[[], None] = lambda: None,
     ) -> None:
         self._conf = configuration
         self._make = make
         self._workers = workers
+        self.on_term = on_term
         self._on_exit = on_exit
         self._figures = Figures(configuration, "api_port", forks=True)
         super().__init__()
@@ -77,8 +82,12 @@ class Server(BaseApplication):
         self._figures.serve()
         return application
 
-    def _exited(self, _server: Any, _worker: Any) -> None:
+    def _exited(self, _server: Any, worker: Any) -> None:
+        if worker.pid != os.getpid():  # gunicorn's first process says so too, of one that is gone
+            return
+        ending = sys.exc_info()[1]
         self._on_exit()
+        leave(int(ending.code or 0) if isinstance(ending, SystemExit) else 1)
 
     def _ended(self, _server: Any) -> None:
         self._figures.remove()

@@ -3,12 +3,13 @@
 A thread of gunicorn's own workers waits for whoever sends half a request and no more, so that a few such clients, with
 no token at all, stop the API. Here one event loop reads the requests of all clients, and a thread gets a request only
 once it is whole. What waits costs a descriptor and a small buffer, and both are bounded: head and body of a request
-must be there within `_REQUEST_SECONDS` of its first byte, however steadily they trickle in; and where too many
-connections wait, the one that has waited longest makes room for the next.
+must be there within `_REQUEST_SECONDS` of its first byte, however steadily they trickle in; who takes nothing of an
+answer is left; and where too many connections wait, the one that has waited longest makes room for the next.
 
-A process that is told to end takes who stands in line at its socket and nobody else, answers what it has and what
-comes within `_LINGER_SECONDS` on connections that had no answer yet, and ends within gunicorn's grace. To close a
-connection with a request unread would be a reset for a client that did nothing wrong.
+A process that is told to end takes who stands in line at its socket and nobody else. It reads and answers what they
+and all others have asked; who says or takes nothing for a while is left. It ends some seconds before gunicorn's grace
+does, for what else is in the process. To close a connection with something unread is a reset, which may undo an answer
+that is on its way: so after the last answer each side says that it has done.
 """
 
 import json
@@ -16,7 +17,9 @@ import logging
 import os
 import select
 import socket
+import threading
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -35,6 +38,8 @@ ACCESS_LOG = logging.getLogger("gunicorn.access")
 _REQUEST_SECONDS = 30
 _IDLE_SECONDS = 75
 _LINGER_SECONDS = 2
+_STALL_SECONDS = 5
+_LAST_SECONDS = 5  # of the grace, for what else has to end in this process
 _LOOK_SECONDS = 1
 _MOST_CONNECTIONS = 400  # a body of some size has a file as well, and 1024 descriptors are usual
 _HEAD_BYTES = 16384
@@ -68,6 +73,16 @@ def log_access(task: Any) -> None:
 class Request(WSGITask):
     """A request for the application."""
 
+    def build_response_header(self) -> bytes:
+        """With the news, where it is so, that this is the last answer to this client.
+
+        Who sends many requests at once could hold a thread by taking none of the answers, so they get the first.
+        """
+        if self.channel.server.ending or len(self.channel.requests) > 1:
+            self.channel.lingers = True
+            self.set_close_on_finish()
+        return bytes(super().build_response_header())
+
     def finish(self) -> None:
         super().finish()
         log_access(self)
@@ -77,7 +92,7 @@ class Refusal(ErrorTask):
     """A request that is none, or too large to be read; told in the words of the API."""
 
     def execute(self) -> None:
-        self.channel.refused = True
+        self.channel.lingers = True
         code = self.request.error.code
         request_id = generate_request_id()
         sentence = _SENTENCES.get(code, "Internal error.")
@@ -101,7 +116,7 @@ class Connection(HTTPChannel):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.begun: float | None = None
-        self.refused = False
+        self.lingers = False
         self._asked = False
         self._left: float | None = None
         super().__init__(*arguments, **named)
@@ -119,8 +134,11 @@ class Connection(HTTPChannel):
         return taken
 
     def handle_close(self) -> None:
-        """Close; after a refusal at first for what we send only: to close with data unread would undo the answer."""
-        if self.refused and self._left is None and self.connected:
+        """Close; after a last answer at first for what we send only: to close with data unread would undo it."""
+        if threading.get_ident() != self.server.thread:  # waitress lets a thread that cannot send close: the loop may
+            self.will_close = True  # be going through all connections
+            return
+        if self.lingers and self._left is None and self.connected:
             self._left = time.time()
             self.will_close = self.close_when_flushed = False
             try:
@@ -130,23 +148,26 @@ class Connection(HTTPChannel):
             return
         super().handle_close()
 
-    @property
-    def waits(self) -> bool:
-        """Whether it is the client's turn to send something."""
-        return not self.requests and not self.total_outbufs_len
-
-    @property
-    def rests(self) -> bool:
-        """Whether all that it asked was answered, and it asks nothing."""
-        return self.waits and self._asked and self.begun is None
-
     def is_late(self, now: float) -> bool:
-        """Whether we have waited long enough."""
+        """Whether we have waited long enough for the client to send, or to take, something."""
         if self._left is not None:
             return now - self._left > _LINGER_SECONDS
-        if self.begun is not None:
-            return self.waits and now - self.begun > _REQUEST_SECONDS
-        return not self.requests and now - self.last_activity > _IDLE_SECONDS
+        if self.requests:
+            return False
+        if self.begun is not None and not self.total_outbufs_len:
+            return now - self.begun > _REQUEST_SECONDS
+        return bool(now - self.last_activity > _IDLE_SECONDS)
+
+    def is_done(self, now: float, told: float) -> bool:
+        """Whether a process that was told to end has done with it."""
+        if self.is_late(now):
+            return True
+        if self.requests or self._left is not None:
+            return False
+        silent: float = now - max(told, self.last_activity)
+        if self.total_outbufs_len:
+            return silent > _STALL_SECONDS
+        return silent > _LINGER_SECONDS or (self._asked and self.begun is None)
 
 
 class HTTPServer(TcpWSGIServer):
@@ -154,34 +175,42 @@ class HTTPServer(TcpWSGIServer):
 
     channel_class = Connection
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.ending = False
+        self.thread = threading.get_ident()
+        super().__init__(*arguments, **named)
+
     def handle_accept(self) -> None:
         if len(self.active_channels) >= _MOST_CONNECTIONS:
-            waiting = [channel for channel in self.active_channels.values() if channel.waits]
+            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
             if waiting:
                 min(waiting, key=lambda channel: channel.begun or channel.last_activity).handle_close()
         super().handle_accept()
 
     def maintenance(self, now: float) -> None:
         """Called every `_LOOK_SECONDS`."""
-        for channel in self.active_channels.values():
-            if channel.is_late(now):
-                channel.will_close = True
+        self._close(channel for channel in self.active_channels.values() if channel.is_late(now))
 
     def stop_accepting(self) -> None:
         """Take who stands in line, and leave others to the other processes. The trigger, which ends a wait, stays."""
+        self.ending = True
         for _ in range(_MOST_CONNECTIONS):
             if not select.select([self.socket], [], [], 0)[0]:
                 break
-            self.handle_accept()
+            super().handle_accept()  # nobody goes for them
         self.del_channel()
         self.socket.close()
 
-    def drain(self, now: float, begun: float) -> bool:
-        """Close what is done with; whether anything is left. First and half requests have a while to become whole."""
-        for channel in self.active_channels.values():
-            if channel.rests or (channel.waits and now - begun > _LINGER_SECONDS):
-                channel.will_close = True
+    def drain(self, now: float, told: float) -> bool:
+        """Close what is done with; whether anything is left."""
+        self._close(channel for channel in self.active_channels.values() if channel.is_done(now, told))
         return bool(self.active_channels)
+
+    @staticmethod
+    def _close(channels: Iterable[Connection]) -> None:
+        """At once: waitress' `will_close` waits until the client takes something."""
+        for channel in list(channels):
+            channel.handle_close()
 
 
 class ApiWorker(Worker):
@@ -191,6 +220,7 @@ class ApiWorker(Worker):
         super().__init__(*arguments, **named)
         self._connections: dict[int, Any] = {}
         self._servers: list[HTTPServer] = []
+        self._told = 0.0
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -205,6 +235,7 @@ class ApiWorker(Worker):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """On SIGTERM."""
+        self._told = self._told or time.time()
         super().handle_exit(sig, frame)
         for server in self._servers:
             server.pull_trigger()
@@ -214,15 +245,18 @@ class ApiWorker(Worker):
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._connections, count=1)
 
     def _drain(self) -> None:
+        told = self._told or time.time()
+        end = told + self.cfg.graceful_timeout - _LAST_SECONDS
+        self.app.on_term()
+        self._turn(0)  # makes room by reading what has come
         for server in self._servers:
             server.stop_accepting()
-        self._turn(0)  # reads what has come
-        begun = time.time()
-        while (now := time.time()) - begun < self.cfg.graceful_timeout:
-            left = [server.drain(now, begun) for server in self._servers]
+        self._turn(0)  # no connection that has something to read may be taken for one that rests
+        while (now := time.time()) < end:
+            left = [server.drain(now, told) for server in self._servers]
             if not any(left):
                 return
-            self._turn()
+            self._turn(min(_LOOK_SECONDS, end - now))
 
     def _parent_lives(self) -> bool:
         return bool(self.ppid == os.getppid())

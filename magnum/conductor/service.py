@@ -4,6 +4,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oslo_config import cfg
@@ -28,8 +29,9 @@ from magnum.drivers.base import load_drivers
 LOG = log.getLogger(__name__)
 
 BINARY = "magnum-conductor"
-_STOP_SECONDS = 20.0
+_TURN_SECONDS = 20.0
 _THREAD_SECONDS = 4.0
+_GIVE_UP_SECONDS = 2.0
 _NOTIFICATION_SECONDS = 1.0
 
 
@@ -51,6 +53,7 @@ class Conductor:
 
             metrics.collect(Gauges(database))
         self._stopping = threading.Event()
+        self._told = 0.0
         self._periodics = [
             Periodic("stack poll", conf.conductor.poll_interval, self._stacks.poll),
             Periodic("heartbeat", conf.conductor.heartbeat_interval, self._beat),
@@ -71,34 +74,42 @@ class Conductor:
         threading.Thread(target=self._server.start, name="rpc start", daemon=True).start()
         LOG.info("The conductor on %s works.", self._conf.host)
 
-    def stop(self) -> None:
-        """Take no more work, finish or hand over what runs, and end within half a minute."""
+    def finish_up(self) -> None:
+        """Begin nothing more by itself; what the API calls for is still done."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
-        closing = threading.Thread(target=self._close, name="rpc stop", daemon=True)
-        closing.start()
+        self._told = time.monotonic()
+        self._sweep.end()
         for periodic in self._periodics:
             periodic.end()
-        giving_up = self._give_up()  # at once, as a look may take long
-        self._sweep.stop(_STOP_SECONDS)
+        self._begin_to("give up duties", self._give_up)  # at once, as a look may take long
+
+    def stop(self) -> None:
+        """Take no more work, finish or hand over what runs, and end within 25 seconds of `finish_up`, or of now."""
+        self.finish_up()
+        closing = self._begin_to("rpc stop", self._close)
+        left = self._sweep.stop(max(0.0, self._told + _TURN_SECONDS - time.monotonic()))
         # None of these may end while the database or the bus is away, so they have their time together.
         end = time.monotonic() + _THREAD_SECONDS
+        handing_over = self._begin_to("hand over", lambda: self._sweep.hand_over(left))
         for periodic in self._periodics:
-            periodic.stop(max(0.0, end - time.monotonic()))
-        giving_up_again = self._give_up()  # one may have been taken in between
-        for thread in (giving_up, giving_up_again, closing):
+            periodic.stop(max(0.0, end - _GIVE_UP_SECONDS - time.monotonic()))
+        giving_up = self._begin_to("give up duties", self._give_up)  # one may have been taken in between
+        for thread in (handing_over, giving_up, closing):
             thread.join(max(0.0, end - time.monotonic()))
         LOG.info("The conductor on %s has stopped.", self._conf.host)
 
-    def _give_up(self) -> threading.Thread:
-        """Begin to let other conductors have the duties of this one; the database may be away."""
-
-        def give_up() -> None:
-            self._stacks.stop()
-            duties.give_up(self._database, self._owner)
-
-        thread = threading.Thread(target=give_up, name="give up duties", daemon=True)
+    @staticmethod
+    def _begin_to(name: str, function: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=function, name=name, daemon=True)
         thread.start()
         return thread
+
+    def _give_up(self) -> None:
+        """Let other conductors have the duties of this one."""
+        self._stacks.stop()
+        duties.give_up(self._database, self._owner)
 
     def _close(self) -> None:
         self._server.stop()

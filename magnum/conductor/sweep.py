@@ -34,7 +34,6 @@ from magnum.db.operations import Claim, LeaseLost
 LOG = log.getLogger(__name__)
 
 _LONGEST_TURN = 300.0
-_HAND_OVER_SECONDS = 3.0
 _OVERDUE_WORKERS = 2
 _PART_OF_A_PROJECT = 4
 """One project has at most one of so many workers."""
@@ -100,30 +99,35 @@ class Sweep:
             self._news = True
             self._changed.notify()
 
-    def stop(self, timeout: float) -> None:
-        """Claim nothing more, and give the turns that run so many seconds to end; what is left is handed over.
-
-        The process has to end then: a turn that still runs may repeat what its next owner does.
-        """
-        end = time.monotonic() + timeout
+    def end(self) -> None:
+        """Claim nothing more."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
+
+    def stop(self, timeout: float) -> list[Claim]:
+        """Claim nothing more, and give the turns that run so many seconds to end.
+
+        :return: what is left, for `hand_over`
+        """
+        end = time.monotonic() + timeout
+        self.end()
         self._thread.join(timeout)
         with self._changed:
             running = dict(self._running)
         _, left = wait(running, max(0.0, end - time.monotonic()))
         self._leases.stop(max(0.0, end - time.monotonic()))
-        if left:
-            # In a thread, as the database may be away; then others take over when the leases end.
-            claims = [running[future][0] for future in left]
-            handing = threading.Thread(target=self._hand_over, args=(claims,), name="hand over", daemon=True)
-            handing.start()
-            handing.join(_HAND_OVER_SECONDS)
         for lane in self._lanes:
             lane.pool.shutdown(wait=False, cancel_futures=True)
+        return [running[future][0] for future in left]
 
-    def _hand_over(self, claims: Sequence[Claim]) -> None:
+    def hand_over(self, claims: Sequence[Claim]) -> None:
+        """Let other conductors go on at once, if the database is there.
+
+        The process has to end then: a turn that still runs may repeat what its next owner does.
+        """
+        if not claims:
+            return
         try:
             with self._tools.database.writer() as session:
                 for claim in claims:

@@ -25,6 +25,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def who_takes_nothing(port: int) -> socket.socket:
+    """A client for whom next to nothing of an answer goes into the buffers of the kernel."""
+    client = socket.socket()
+    client.settimeout(SECONDS)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    client.connect(("127.0.0.1", port))
+    return client
+
+
 def configure(folder: Path, name: str = "magnum", **sections: Mapping[str, object]) -> Path:
     """Write a configuration, of which these sections say more; gives its file."""
     path = folder / f"{name}.conf"

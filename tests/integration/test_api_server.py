@@ -15,6 +15,8 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 
+from tests.integration.services import who_takes_nothing
+
 _SECONDS = 20
 _THREADS = 4
 _HALVES = (
@@ -133,6 +135,26 @@ def test_many_connections_make_room(api: Api) -> None:
         time.sleep(0.5)
         for _ in range(5):
             assert requests.get(api.url, timeout=2).status_code == 200
+
+
+@pytest.mark.parametrize(("number", "times"), [(2 * _THREADS, 150), (900, 1)], ids=["threads", "room"])
+def test_who_takes_no_answers_holds_nothing(tmp_path: Path, number: int, times: int) -> None:
+    document = b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with _running("magnum-embedded", tmp_path) as api, ExitStack() as clients:
+        for _ in range(number):
+            clients.enter_context(who_takes_nothing(api.port)).sendall(times * document)
+        written = -1
+        while written != (written := api.log.stat().st_size):
+            time.sleep(1)  # until all is answered, or nothing is any more
+        for _ in range(5):
+            assert requests.get(api.url, timeout=_SECONDS).status_code == 200
+
+
+def test_who_sends_many_requests_at_once_gets_the_first_answer(api: Api) -> None:
+    status, headers, body = api.say(10 * b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert status == 200
+    assert headers["connection"] == "close"
+    assert len(body) == int(headers["content-length"])
 
 
 def test_request_in_many_pieces(api: Api) -> None:

@@ -29,6 +29,7 @@ from tests.integration.services import (
     log_of,
     running,
     upgrade,
+    who_takes_nothing,
 )
 
 BOUND = 30.0
@@ -184,12 +185,11 @@ def test_an_api_answers_what_it_has_before_it_ends(tmp_path: Path, slow_keystone
                 "http_request_max_retries": 0}  # fmt: skip
     conf = configure(tmp_path, api={"port": port, "workers": 1}, keystone_authtoken=identity)
     upgrade(conf)
-    answers: list[int] = []
+    answers: list[tuple[int, str | None]] = []
 
     def ask() -> None:
-        answers.append(
-            requests.get(f"http://127.0.0.1:{port}/v1/bays", headers={"X-Auth-Token": "t"}, timeout=SECONDS).status_code
-        )
+        answer = requests.get(f"http://127.0.0.1:{port}/v1/bays", headers={"X-Auth-Token": "t"}, timeout=SECONDS)
+        answers.append((answer.status_code, answer.headers.get("Connection")))
 
     with running(command, conf) as process:
         eventually(lambda: accepts(port), conf)
@@ -200,7 +200,7 @@ def test_an_api_answers_what_it_has_before_it_ends(tmp_path: Path, slow_keystone
         assert stop(process) < BOUND
         for each in asking:
             each.join(SECONDS)
-    assert answers == [503] * 3
+    assert answers == [(503, "close")] * 3
     assert not accepts(port)
 
 
@@ -209,31 +209,82 @@ def test_an_api_answers_who_came_just_before_it_ends(tmp_path: Path, command: st
     port = free_port()
     conf = configure(tmp_path, api={"port": port, "workers": 1})
     upgrade(conf)
-    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     with running(command, conf) as process, ExitStack() as clients:
         eventually(lambda: accepts(port), conf)
         (worker,) = psutil.Process(process.pid).children()
-
-        def connect() -> socket.socket:
-            return clients.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
-
-        taken = [connect() for _ in range(2)]
-        eventually(lambda: connections(process, port) == len(taken), conf)
+        taken = connect(clients, port)
+        eventually(lambda: connections(process, port) == 1, conf)
         worker.suspend()
         try:
-            waiting = [connect() for _ in range(3)]
-            for each in (taken[0], *waiting[:2]):
-                each.sendall(request)
+            eventually(lambda: worker.status() == psutil.STATUS_STOPPED, conf)  # else it may be told before it stops
+            waiting = [connect(clients, port) for _ in range(3)]
+            for each in (taken, *waiting):
+                each.sendall(REQUEST)
             process.send_signal(signal.SIGTERM)
-            eventually(lambda: "Handling signal: term" in log_of(conf).read_text(), conf)
-            time.sleep(0.5)  # the worker is told as well
+            eventually(lambda: is_told(worker.pid), conf)
         finally:
             worker.resume()
-        for each in (taken[1], waiting[2]):
-            each.sendall(request)
-        answers = [each.recv(15) for each in (*taken, *waiting)]
-        assert answers == [b"HTTP/1.1 200 OK"] * 5
+        assert [each.recv(15) for each in (taken, *waiting)] == [b"HTTP/1.1 200 OK"] * 4
         assert process.wait(BOUND) == 0
+
+
+def test_an_api_that_ends_reads_what_still_comes_and_leaves_who_takes_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    conf = configure(tmp_path, api={"port": port, "workers": 1})
+    upgrade(conf)
+    document = b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running("magnum-api", conf) as process, ExitStack() as clients:
+        eventually(lambda: accepts(port), conf)
+        for silent in (b"GET / HT", REQUEST + b"GET"):
+            connect(clients, port).sendall(silent)
+        clients.enter_context(who_takes_nothing(port)).sendall(document)
+        slow, refused = connect(clients, port), connect(clients, port)
+        slow.sendall(b"POST /v1/bays HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{")
+        refused.sendall(b"POST /v1/bays HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+        eventually(lambda: "413" in log_of(conf).read_text(), conf)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        refused.sendall(b" " * 100_000)
+        for byte in b"            }":
+            time.sleep(0.25)
+            slow.sendall(bytes([byte]))
+        assert slow.recv(13) == b"HTTP/1.1 401 "
+        assert refused.recv(13) == b"HTTP/1.1 413 "
+        assert process.wait(BOUND) == 0
+        assert time.monotonic() - begun < BOUND / 2
+    assert "SIGKILL" not in log_of(conf).read_text()
+
+
+def test_both_in_one_process_end_while_a_turn_hangs(tmp_path: Path, silence: int) -> None:
+    port = free_port()
+    conf = a_conductor(tmp_path, "one", silence, api={"port": port})
+    upgrade(conf)
+    database = database_at(f"sqlite:///{tmp_path}/magnum.sqlite")
+    make_bays(database, 2)
+    with running("magnum-embedded", conf) as process, ExitStack() as clients:
+        eventually(lambda: owners(database) == ["one"] * 2, conf)
+        eventually(lambda: accepts(port), conf)
+        connect(clients, port).sendall(b"GET")
+        assert stop(process) < BOUND
+        assert process.returncode == 0
+        assert owners(database) == []
+    assert "SIGKILL" not in log_of(conf).read_text()
+    database.dispose()
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def connect(clients: ExitStack, port: int) -> socket.socket:
+    """A client that says nothing by itself, for as long as the others."""
+    return clients.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
+
+
+def is_told(pid: int) -> bool:
+    """Whether SIGTERM waits for a process that stands."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (pending,) = (int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd"))
+    return bool(pending & 1 << (signal.SIGTERM - 1))
 
 
 def connections(process: "subprocess.Popen[bytes]", port: int) -> int:
