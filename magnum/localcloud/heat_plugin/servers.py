@@ -24,7 +24,7 @@ _CONTAINERD = "/var/lib/containerd"
 # Where overlay mounts are made, which cannot be stacked on the container's own, and what is written often.
 _DATA_FOLDERS = (_CONTAINERD, "/var/lib/docker", "/var/lib/etcd", "/var/lib/kubelet")
 # An init that cannot work in its container gives up well before this.
-_SETTLED_SECONDS = 1.0
+SETTLED_SECONDS = 1.0
 _COPY_TIMEOUT = 300
 
 
@@ -105,7 +105,7 @@ class Servers:
             raise errors.ServerFailed(f"Server {name} was removed while it was being built.")
         state = found["State"]
         if state["Running"]:
-            return _age(state["StartedAt"]) >= _SETTLED_SECONDS
+            return _age(state["StartedAt"]) >= SETTLED_SECONDS
         if state["Status"] == "created":
             return False
         raise errors.ServerFailed(self._obituary(name, server_id, state))
