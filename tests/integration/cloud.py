@@ -29,10 +29,16 @@ def run(argv: list[str], *, seconds: float = 60, env: dict[str, str] | None = No
     """Run a command and give what it printed.
 
     :raises CommandFailed: its exit code was not 0 and ``check`` is set
+    :raises AssertionError: it did not end in time
     """
-    result = subprocess.run(
-        argv, capture_output=True, text=True, timeout=seconds, check=False, env={**os.environ, **(env or {})}
-    )
+    try:
+        result = subprocess.run(
+            argv, capture_output=True, text=True, timeout=seconds, check=False, env={**os.environ, **(env or {})}
+        )
+    except subprocess.TimeoutExpired as error:
+        # A command that waits for a bay has told how far that is, and what was the matter.
+        said = b"\n".join(each or b"" for each in (error.stdout, error.stderr)).decode(errors="replace")
+        raise AssertionError(f"{' '.join(argv)} did not end in {seconds:g} s:\n{said}") from error
     if check and result.returncode != 0:
         raise CommandFailed(f"{' '.join(argv)} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}")
     return result.stdout if check else result.stdout + result.stderr
