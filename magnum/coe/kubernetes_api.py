@@ -14,6 +14,7 @@ The client's private key is never written to a disk: the TLS library wants a fil
 
 import errno
 import json
+import math
 import os
 import socket
 import ssl
@@ -52,8 +53,8 @@ class Access:
     key: str = field(repr=False)
 
 
-class _TooLarge(BayUnreachable):
-    """More than Magnum reads; it would be no less the next time."""
+class _Final(BayUnreachable):
+    """It would be the same the next time."""
 
 
 class KubernetesApi:
@@ -90,16 +91,21 @@ class KubernetesApi:
     ) -> Object:
         """Read an object; tried again for a moment, as an API server may be starting anew."""
         deadline = deadline or self.deadline()
-        for pause in _READ_PAUSES:
+        pauses = iter(_READ_PAUSES)
+        told: BayUnreachable | None = None
+        while True:
             try:
                 return self.call("GET", path, names, query=query, deadline=deadline)
-            except _TooLarge:
+            except _Final:
                 raise
-            except BayUnreachable:
+            except BayUnreachable as error:
+                if told and not deadline.outlasts(0):
+                    raise told from error  # that its time was up says less
+                pause = next(pauses, math.inf)
                 if not deadline.outlasts(pause):
                     raise
+                told = error
             time.sleep(pause)
-        return self.call("GET", path, names, query=query, deadline=deadline)
 
     def members(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Object]:
         """The members of a collection, fetched page by page."""
@@ -146,7 +152,8 @@ class KubernetesApi:
             raise self._unreachable("is too busy to answer")
         if 400 <= status < 500:
             raise RemoteRefusal(status, message or f"Kubernetes refused the request with code {status}.")
-        raise self._unreachable(f"answered with code {status}{': ' + message if message else ''}")
+        said = self._said(f"answered with code {status}{': ' + message if message else ''}")
+        raise _Final(said) if 300 <= status < 400 else BayUnreachable(said)
 
     def _request(
         self,
@@ -178,7 +185,7 @@ class KubernetesApi:
             answer += chunk
             if len(answer) > MAX_ANSWER:
                 response.close()
-                raise _TooLarge(self._said(f"sent an answer of more than {MAX_ANSWER // 2**20} MiB"))
+                raise _Final(self._said(f"sent an answer of more than {MAX_ANSWER // 2**20} MiB"))
         response.release_conn()
         return bytes(answer)
 
