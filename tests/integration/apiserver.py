@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -11,7 +12,10 @@ from pathlib import Path
 from magnum.coe.kubernetes import KubernetesBay
 from magnum.coe.kubernetes_api import Access
 from magnum.common.exception import BayUnreachable
-from tests.integration.cloud import eventually, run
+from magnum.localcloud import debian
+from magnum.localcloud.files import exclusive
+from magnum.localcloud.paths import cache_root
+from tests.integration.cloud import eventually
 from tests.pki import Authority, account_key
 
 
@@ -36,7 +40,7 @@ def with_client(access: Access, authority: Authority) -> Access:
 
 
 def _start_etcd(stack: ExitStack, folder: Path) -> str:
-    binary = shutil.which("etcd") or _unpacked_etcd(folder)
+    binary = shutil.which("etcd") or _kept_etcd()
     url, peer = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
     _start(
         stack,
@@ -55,14 +59,18 @@ def _start_etcd(stack: ExitStack, folder: Path) -> str:
     return url
 
 
-def _unpacked_etcd(folder: Path) -> str:
-    """Debian's etcd without installing it, as that would start a service; lists of packages may be out of date."""
-    package = folder / "package"
-    package.mkdir(mode=0o755)
-    download = "apt-get download -o APT::Sandbox::User=root etcd-server"
-    script = f"cd {package} && {{ {download} || {{ apt-get update && {download}; }}; }} && dpkg -x *.deb ."
-    run(["sh", "-c", script], seconds=300)
-    return str(package / "usr/bin/etcd")
+def _kept_etcd() -> str:
+    """Debian's etcd, not installed, as that would start a service; fetched once per machine."""
+    folder = cache_root() / "etcd" / debian.RELEASE
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.parent / "lock"):
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as making:
+                archive = debian.Archive(Path(making, "apt"), Path(making, "log"))
+                archive.update()
+                archive.unpack_packages(["etcd-server"], Path(making, "unpacked"))
+                Path(making, "unpacked").rename(folder)
+    return str(folder / "usr/bin/etcd")
 
 
 def _start_api_server(
