@@ -8,6 +8,8 @@ their own threads, but only once the door is open, and with one second try: a co
 
 import queue
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import kombu.exceptions
@@ -24,6 +26,21 @@ BUS_ERRORS = (messaging.MessagingException, kombu.exceptions.KombuError, OSError
 _MOST_CASTS = 1000
 _OPENING_SECONDS = 0.1
 _PAUSE_SECONDS = 1.0
+
+
+def reach(way: Callable[[], object], stopping: threading.Event) -> None:
+    """Go a way to the bus, anew after a pause as long as it fails and nobody is stopping."""
+    while True:
+        try:
+            way()
+        except BUS_ERRORS as error:
+            LOG.warning("The message bus cannot be reached: %s", error)
+        except Exception:  # for example a virtual host that is not there yet
+            LOG.exception("The message bus cannot be reached.")
+        else:
+            return
+        if stopping.wait(_PAUSE_SECONDS):
+            return
 
 
 class BusDoor:
@@ -48,9 +65,7 @@ class BusDoor:
         return self._opened.wait(seconds)
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not self._open():
-            pause.wait(_PAUSE_SECONDS)
+        reach(self._open, threading.Event())
         self._opened.set()
         while True:
             context, method, arguments = self._casts.get()
@@ -61,18 +76,8 @@ class BusDoor:
             except Exception:  # the thread must outlive whatever a driver raises: nobody else sends
                 LOG.exception("%s was not sent.", method)
 
-    def _open(self) -> bool:
+    def _open(self) -> None:
         """Make a call that nobody answers: sending one opens the queue of the answers to all."""
-        try:
-            self._client.prepare(topic=f"{self._topic}.nobody", timeout=_OPENING_SECONDS).call(
-                service_context(), "open"
-            )
-        except messaging.MessagingException:
-            return True
-        except BUS_ERRORS as error:
-            LOG.warning("The message bus cannot be reached: %s", error)
-            return False
-        except Exception:  # for example a virtual host that is not there yet
-            LOG.exception("The message bus cannot be reached.")
-            return False
-        return True
+        client = self._client.prepare(topic=f"{self._topic}.nobody", timeout=_OPENING_SECONDS)
+        with suppress(messaging.MessagingException):
+            client.call(service_context(), "open")

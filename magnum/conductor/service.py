@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from magnum.clients.cloud import Cloud
 from magnum.common import clock, metrics, rpc
+from magnum.common.bus_door import reach
 from magnum.conductor.containers import Containers
 from magnum.conductor.endpoints import ConductorEndpoint
 from magnum.conductor.notifications import OsloBus, Teller
@@ -71,8 +72,15 @@ class Conductor:
         for periodic in self._periodics:
             periodic.start()
         # In a thread, as oslo.messaging waits here for a bus that is away, and what is accepted is found by the sweep.
-        threading.Thread(target=self._server.start, name="rpc start", daemon=True).start()
+        threading.Thread(target=reach, args=(self._listen, self._stopping), name="rpc start", daemon=True).start()
         LOG.info("The conductor on %s works.", self._conf.host)
+
+    def _listen(self) -> None:
+        try:
+            self._server.start()
+        except Exception:
+            self._server.stop()  # without this the next start would do nothing
+            raise
 
     def finish_up(self) -> None:
         """Begin nothing more by itself; what the API calls for is still done."""

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from oslo_config import cfg
 
-from magnum.common import rpc
+from magnum.common import bus_door, rpc
 from magnum.common.bus import messaging
 from magnum.common.context import RequestContext
 from magnum.common.exception import Invalid, NotFound, Unavailable
@@ -60,6 +60,34 @@ def test_a_message_wakes_it(
         assert eventually(lambda: world.bay(uuid).status == BayStatus.CREATE_COMPLETE)
     finally:
         conductor.stop()
+
+
+def test_it_is_heard_though_the_bus_was_not_ready_for_it(
+    conf: cfg.ConfigOpts,
+    database: Database,
+    bus: Any,
+    tools: Tools,
+    context: RequestContext,
+    client: ConductorClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failures = [KeyError("no such virtual host"), messaging.MessageDeliveryFailure("away")]
+
+    def listen_at_last(*arguments: Any) -> object:
+        if failures:
+            raise failures.pop()
+        return listen(*arguments)
+
+    listen = bus._listen
+    monkeypatch.setattr(bus, "_listen", listen_at_last)
+    monkeypatch.setattr(bus_door, "_PAUSE_SECONDS", 0.01)
+    conductor = Conductor(conf, database, bus, tools)
+    conductor.start()
+    try:
+        client.workload_refresh(context, "pod", [])
+    finally:
+        conductor.stop()
+    assert not failures
 
 
 def test_a_lost_message_costs_a_sweep_interval_only(conf: cfg.ConfigOpts, world: World, conductor: Conductor) -> None:
