@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.1
 _LOG_TAIL_LINES = 25
 _LOG_BYTES = 50 << 20
 _MARK = "MAGNUM_LOCAL_PROCESS"
+_MARK_SECONDS = 5.0
 
 
 class ServiceError(Exception):
@@ -189,6 +190,8 @@ def _start(service: Service) -> subprocess.Popen[bytes]:
             env={**_plain_environment(), **service.environment, _MARK: str(service.pid_file), "SPT_NOENV": "1"},
             start_new_session=True,
         )
+    # The kernel shows a process a moment before its environment.
+    _wait_until(lambda: process.poll() is not None or mark_of(process.pid) == service.pid_file, _MARK_SECONDS)
     record = {
         "pid": process.pid,
         "started": start_time_of(process.pid),

@@ -84,8 +84,11 @@ def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> Non
 
 
 def test_who_answers_in_place_of_a_service_that_has_ended_is_not_that_service(sandbox: Sandbox) -> None:
+    pid_file = sandbox.service().pid_file
+
     def answers() -> bool:
-        time.sleep(0.5)  # until it has ended
+        if pid_file.exists():  # not where it has ended before that was written
+            os.waitid(os.P_PID, json.loads(pid_file.read_text())["pid"], os.WEXITED | os.WNOWAIT)
         return True
 
     with pytest.raises(ServiceError, match="ended with status 3 while starting"):
@@ -147,6 +150,25 @@ def test_members_of_a_folder_are_those_of_all_its_services(sandbox: Sandbox) -> 
         processes.ensure(sandbox.service(name=name))
     assert len(processes.members(sandbox.run)) == 2
     assert len(processes.members(sandbox.run / "one.pid")) == 1
+
+
+def test_a_process_whose_environment_shows_late_is_known_all_the_same(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[int] = set()
+
+    def late(pid: int) -> Path | None:
+        mark = mark_of(pid)
+        if mark is None or pid in seen:
+            return mark
+        seen.add(pid)
+        return None
+
+    mark_of = processes.mark_of
+    monkeypatch.setattr(processes, "mark_of", late)
+    service = sandbox.service()
+    processes.ensure(service)
+    assert processes.members(service.pid_file) == [sandbox.pid(service)]
 
 
 def test_a_service_that_dies_while_starting_says_so_with_its_log(sandbox: Sandbox) -> None:
