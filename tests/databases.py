@@ -23,6 +23,7 @@ from magnum.localcloud import mariadb, packages
 NAMES = ("sqlite", "postgresql", "mariadb")
 _POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 _START_SECONDS = 60.0
+_TRY_SECONDS = 5.0
 _MAGNUM = "magnum"
 
 
@@ -51,8 +52,12 @@ class Server(ABC):
         """The server's own command."""
 
     @abstractmethod
+    def answers(self) -> bool:
+        """Whether the server takes commands yet."""
+
+    @abstractmethod
     def make_database(self) -> bool:
-        """Make Magnum's database; False while the server does not answer."""
+        """Make Magnum's database; whether that went."""
 
     @contextmanager
     def running(self) -> Iterator[str]:
@@ -69,15 +74,21 @@ class Server(ABC):
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         end = time.monotonic() + _START_SECONDS
-        while not self.make_database():
+        while not self.answers():
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{self.argv()[0]} did not start:\n{(self._folder / 'log').read_text()[-2000:]}")
             time.sleep(0.1)
+        if not self.make_database():
+            raise RuntimeError(f"{self.argv()[0]} made no database:\n{self._said}")
 
-    def _run(self, *argv: str | Path) -> bool:
-        result = subprocess.run(
-            argv, capture_output=True, timeout=_START_SECONDS, check=False, cwd="/", user=_user(), group=_user()
-        )
+    def _run(self, *argv: str | Path, seconds: float = _START_SECONDS) -> bool:
+        try:
+            result = subprocess.run(
+                argv, capture_output=True, timeout=seconds, check=False, cwd="/", user=_user(), group=_user()
+            )
+        except subprocess.TimeoutExpired as error:
+            self._said = str(error)
+            return False
         self._said = (result.stdout + result.stderr).decode(errors="replace")[-4000:]
         return result.returncode == 0
 
@@ -106,6 +117,9 @@ class PostgreSQL(Server):
         careless = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
         places = ("-D", self._folder / "data", "-k", self._folder, "-clisten_addresses=")
         return (_POSTGRESQL / "postgres", *places, *careless)
+
+    def answers(self) -> bool:
+        return self._run(_POSTGRESQL / "pg_isready", "-h", self._folder, seconds=_TRY_SECONDS)
 
     def make_database(self) -> bool:
         return self._run(_POSTGRESQL / "createdb", "-h", self._folder, "-U", _MAGNUM, _MAGNUM)
@@ -138,11 +152,15 @@ class MariaDB(Server):
         """A server that starts removes all temporary tables in its folder for them, of whatever server they are."""
         return (f"--datadir={self._folder / 'data'}", f"--tmpdir={self._folder}")
 
+    def answers(self) -> bool:
+        return self._execute("SELECT 1", _TRY_SECONDS)
+
     def make_database(self) -> bool:
-        statement = f"CREATE DATABASE {_MAGNUM} CHARACTER SET utf8mb4"
-        return self._run(
-            "mariadb", "--no-defaults", f"--socket={self._socket}", "--user=root", f"--execute={statement}"
-        )
+        return self._execute(f"CREATE DATABASE {_MAGNUM} CHARACTER SET utf8mb4", _START_SECONDS)
+
+    def _execute(self, statement: str, seconds: float) -> bool:
+        options = ("--no-defaults", f"--socket={self._socket}", "--user=root", f"--execute={statement}")
+        return self._run("mariadb", *options, seconds=seconds)
 
 
 SERVERS: dict[str, type[Server]] = {"postgresql": PostgreSQL, "mariadb": MariaDB}
