@@ -5,6 +5,7 @@ was lost. Stacks settle when they are told to, or at the next look where ``heat.
 """
 
 import builtins
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class Calls:
         self._before: dict[str, list[Exception]] = {}
         self._after: dict[str, list[Exception]] = {}
         self.listeners: list[Callable[[str], None]] = []
+        self._lock = threading.Lock()
 
     def fail(self, name: str, error: Exception, times: int = 1, *, after: bool = False) -> None:
         """Let the next calls of this name fail."""
@@ -39,17 +41,18 @@ class Calls:
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
-        self.count[name] += 1
+        with self._lock:
+            self.count[name] += 1
         self._raise(self._before.get(name))
         yield
         for listener in self.listeners:
             listener(name)
         self._raise(self._after.get(name))
 
-    @staticmethod
-    def _raise(planned: list[Exception] | None) -> None:
-        if planned:
-            raise planned.pop(0)
+    def _raise(self, planned: list[Exception] | None) -> None:
+        with self._lock:
+            if planned:
+                raise planned.pop(0)
 
 
 class FakeKeystone:

@@ -38,9 +38,15 @@ class Endpoint:
 
 
 @pytest.fixture
-def endpoint(conf: cfg.ConfigOpts) -> Iterator[tuple[Any, Endpoint]]:
+def bus(conf: cfg.ConfigOpts) -> Iterator[Any]:
+    transport = rpc.transport(conf, rpc.IN_MEMORY)
+    yield transport
+    transport.cleanup()  # what nobody has taken would be there in the next test
+
+
+@pytest.fixture
+def endpoint(conf: cfg.ConfigOpts, bus: Any) -> Iterator[tuple[Any, Endpoint]]:
     """A bus and who listens on it."""
-    bus = rpc.transport(conf, rpc.IN_MEMORY)
     endpoint = Endpoint()
     server = rpc.server(conf, bus, [endpoint])
     server.start()
@@ -81,10 +87,9 @@ def test_errors_travel(
 
 
 def test_nobody_listens(
-    conf: cfg.ConfigOpts, services: Services, tokens: Any, ready_bay: dict[str, Any], alice: Client
+    conf: cfg.ConfigOpts, services: Services, tokens: Any, bus: Any, ready_bay: dict[str, Any], alice: Client
 ) -> None:
     conf.set_override("rpc_timeout", 1, group="conductor")
-    bus = rpc.transport(conf, rpc.IN_MEMORY)
     real = replace(services, conductor=rpc.ConductorClient(conf, bus))
     client = Client(api_app.load(conf, real), "project-a-alice-member-reader")
     assert client.post("/v1/pods", {"bay_uuid": "web", "manifest": POD}).status_int == 503
