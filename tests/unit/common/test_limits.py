@@ -3,9 +3,11 @@
 import threading
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
+from magnum.common import limits as limits_module
 from magnum.common.exception import BayUnreachable
 from magnum.common.limits import CallLimits
 
@@ -47,16 +49,26 @@ def test_a_place_that_gets_free_in_time_is_taken() -> None:
         thread.join(5)
 
 
-def test_where_calls_are_slow_only_so_many_wait() -> None:
-    limits = CallLimits(places=1, wait=0.4, queue=0)
-    waited = []
+def test_where_calls_are_slow_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = 0.0, []
+
+    class Places(threading.BoundedSemaphore):
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            nonlocal now
+            if super().acquire(blocking=False):
+                return True
+            waited.append(timeout)
+            now += (timeout or 0) + 0.1
+            return False
+
+    monkeypatch.setattr(limits_module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(limits_module, "threading", SimpleNamespace(BoundedSemaphore=Places, Lock=threading.Lock))
+    limits = CallLimits(places=1, wait=4, queue=0)
     with limits.place("bay"):
         for _ in range(2):
-            begun = time.monotonic()
             with pytest.raises(BayUnreachable), limits.place("bay"):
                 pytest.fail("there was a second place")
-            waited.append(time.monotonic() - begun)
-    assert waited[0] >= 0.2 > waited[1], "the first call may have been about to end"
+    assert waited == [2, 0], "the first call may have been about to end"
 
 
 def test_many_quick_calls_at_once_take_turns() -> None:

@@ -34,6 +34,6 @@ def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 
 def test_progress_is_asked_for_while_a_program_runs(tmp_path: Path) -> None:
-    seen: list[float] = []
-    shell.run(["sleep", "0.8"], log=tmp_path / "made.log", seconds=10, watch=lambda: seen.append(time.monotonic()))
-    assert seen
+    asked = tmp_path / "asked"
+    until_asked = ["sh", "-c", "until [ -e asked ]; do sleep 0.05; done"]
+    shell.run(until_asked, log=tmp_path / "made.log", seconds=10, folder=tmp_path, watch=asked.touch)
