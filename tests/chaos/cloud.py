@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _ADDRESS = "127.0.0.1"
 _POSTGRESQL_SOCKET = ".s.PGSQL.5432"
 _COMMAND_SECONDS = 600
 _UP_TRIES = 5
+_DEATH_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,20 @@ class Process:
         return self.pid is not None
 
     def kill(self) -> None:
-        """End it at once, with all its children."""
-        self._signal(signal.SIGKILL)
+        """End it at once, with all its children; as long as one is there, it would be found running."""
+        doomed = {pid: processes.start_time_of(pid) for pid in _with_children(self.pid_file)}
+        _signal(doomed, signal.SIGKILL)
+        end = time.monotonic() + _DEATH_SECONDS
+        while left := [pid for pid, began in doomed.items() if began and processes.start_time_of(pid) == began]:
+            if time.monotonic() > end:
+                raise RuntimeError(f"processes {left} of {self.name} do not end, not even on SIGKILL")
+            time.sleep(0.005)
 
     def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
+        _signal(_with_children(self.pid_file), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        _signal(_with_children(self.pid_file), signal.SIGCONT)
 
     def restart(self) -> None:
         """End it as an upgrade would, and start it again."""
@@ -82,13 +89,6 @@ class Process:
                     raise
                 time.sleep(1.0)
 
-    def _signal(self, number: int) -> None:
-        for pid in _with_children(self.pid_file):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-
 
 def _with_children(pid_file: Path) -> list[int]:
     """The processes of a service, those too that hide whose they are, as PostgreSQL's do."""
@@ -100,6 +100,14 @@ def _with_children(pid_file: Path) -> list[int]:
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more
     return sorted(found)
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
 
 
 def _parent(pid: int) -> int:
