@@ -20,6 +20,8 @@ from magnum.db.operations import Progress
 
 LEASE = 3
 HOSTS = ("first", "second")
+KILLED = "A conductor has killed itself."
+"""Said of each by the process that they are forks of."""
 
 
 def arm(points: Path) -> None:
@@ -82,6 +84,7 @@ def main() -> None:
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             print(f"the conductor on {host} ended by itself", file=sys.stderr)
             end(0, None)
+        print(KILLED, flush=True)  # or the next would have it in its own buffer as well
         running[fork(points, host)] = host
 
 
