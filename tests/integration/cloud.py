@@ -17,7 +17,8 @@ from keystoneauth1 import identity, session
 COMMANDS = Path(sys.executable).parent
 NAME = "test"
 PORT_OFFSET = 6000  # below the ports that the kernel gives to clients
-_TRIES = 3
+_KNOWN_SECONDS = 120
+_ANSWER_SECONDS = 60  # longer than an API waits for a conductor, and that for bays that say nothing
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "kubernetes"
 
 
@@ -96,13 +97,16 @@ class Cloud:
         return dict(zip(names, ids, strict=True))
 
     def nodes(self, bay_uuid: str) -> list[dict[str, Any]]:
-        """The nodes of a bay; asked for again where the bay could not be asked how they are."""
-        for _ in range(_TRIES):
+        """The nodes of a bay, once it has said how they are."""
+        nodes: list[dict[str, Any]] = []
+
+        def are_known() -> bool:
             listed = self.json("node-list")
             shown = [self.json("node-show", node["uuid"]) for node in listed]
-            nodes = [node for node in shown if node["bay_uuid"] == bay_uuid]
-            if "Unknown" not in [node["status"] for node in nodes]:
-                break
+            nodes[:] = [node for node in shown if node["bay_uuid"] == bay_uuid]
+            return "Unknown" not in [node["status"] for node in nodes]
+
+        eventually(are_known, f"bay {bay_uuid} says how its nodes are", _KNOWN_SECONDS)
         return nodes
 
     def shown(self, path: str, account: str = "magnum-local") -> Any:
@@ -126,7 +130,7 @@ class Cloud:
     def session(self, account: str = "magnum-local") -> session.Session:
         """A session of somebody, by the name of their credentials in clouds.yaml."""
         auth = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"][account]["auth"]
-        return session.Session(auth=identity.V3Password(**auth), timeout=20)
+        return session.Session(auth=identity.V3Password(**auth), timeout=_ANSWER_SECONDS)
 
     def _get(self, account: str, service: str, path: str) -> Any:
         return self.session(account).get(path, endpoint_filter={"service_type": service, "version": None}).json()

@@ -113,11 +113,6 @@ def mortals(cloud: Cloud, rabbit: None, tmp_path: Path) -> Iterator[Mortals]:
     local("up", "--bus", "rabbit")
 
 
-def nodes_ready(cloud: Cloud, bay: Mapping[str, Any]) -> list[bool]:
-    """Of each of its nodes."""
-    return [node["status"] == "Ready" for node in cloud.shown("/nodes")["nodes"] if node["bay_uuid"] == bay["uuid"]]
-
-
 def users(cloud: Cloud, bay: Mapping[str, Any]) -> list[str]:
     """The bay's own."""
     return [user for user in cloud.users("magnum") if bay["uuid"] in user]
@@ -144,7 +139,7 @@ def test_at_every_step_of_every_verb(cloud: Cloud, baymodel: str, mortals: Morta
     bay = mortals.wait("kill-steps")
     assert bay is not None
     assert bay["status"] == "CREATE_COMPLETE", bay["status_reason"]
-    assert nodes_ready(cloud, bay) == [True] * 3
+    assert [node["status"] for node in cloud.nodes(bay["uuid"])] == ["Ready"] * 3
     assert len(cloud.stacks("kill-steps")) == 1
     assert len(users(cloud, bay)) == 1
 
@@ -152,7 +147,7 @@ def test_at_every_step_of_every_verb(cloud: Cloud, baymodel: str, mortals: Morta
     bay = mortals.wait("kill-steps")
     assert bay is not None
     assert (bay["status"], bay["node_count"]) == ("UPDATE_COMPLETE", 1), bay["status_reason"]
-    assert nodes_ready(cloud, bay) == [True] * 2
+    assert [node["status"] for node in cloud.nodes(bay["uuid"])] == ["Ready"] * 2
     assert len(cloud.servers(bay)) == 2
 
     cloud.text("bay-delete", "kill-steps")
