@@ -51,12 +51,15 @@ def local(*arguments: str, seconds: float = 1800) -> str:
     return run([*base, *arguments], seconds=seconds)
 
 
-def eventually(holds: Callable[[], bool], what: str, seconds: float) -> None:
-    """Wait until something is so, within a bound."""
+def eventually(holds: Callable[[], bool], what: str | Callable[[], str], seconds: float) -> None:
+    """Wait until something is so, within a bound.
+
+    :param what: called at the end of the bound, where more is known by then
+    """
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise AssertionError(f"after {seconds:.0f} s it is still not so: {what}")
+            raise AssertionError(f"after {seconds:.0f} s it is still not so: {what() if callable(what) else what}")
         time.sleep(0.5)
 
 

@@ -5,6 +5,7 @@ Each test goes on from the one before.
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +14,13 @@ import pytest
 from heatclient.v1.client import Client
 
 from magnum.localcloud import kubernetes_build
-from tests.integration.cloud import Cloud, eventually, local, run, write_baymodel
+from tests.integration.cloud import Cloud, CommandFailed, eventually, local, run, write_baymodel
 
 BAY = "watched"
 INTERVAL = 5
+SECONDS = 300
+"""For what Heat does, and for a server that starts."""
+CALL_SECONDS = 60
 CLEANUP_SECONDS = 30
 DETECTION = 50 + 3 * INTERVAL + 10
 """Kubernetes may see up to 5 seconds late that a node was heard of, says 40 later that it is silent, and looks every 5;
@@ -48,7 +52,7 @@ def watchful(cloud: Cloud) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def bay(cloud: Cloud, watchful: None) -> dict[str, Any]:
     write_baymodel(cloud, "watched")
-    cloud.text("bay-create", "--name", BAY, "--baymodel", "watched", "--node-count", "1", "--wait", seconds=300)
+    cloud.text("bay-create", "--name", BAY, "--baymodel", "watched", "--node-count", "1", "--wait", seconds=SECONDS)
     return cloud.bay(BAY)
 
 
@@ -78,7 +82,7 @@ def wait_for_health(cloud: Cloud, health: str, seconds: float, cause: str | None
         wrong = {what for what, text in (found[0] or {}).items() if text not in ("ok", "True")}
         return bay["health_status"] == health and (cause is None or wrong == {cause})
 
-    eventually(is_so, f"the bay is {health} (last seen: {found})", seconds)
+    eventually(is_so, lambda: f"the bay is {health} (last seen: {found})", seconds)
     return found[0]
 
 
@@ -88,6 +92,31 @@ def told(cloud: Cloud, bay: dict[str, Any], text: str) -> list[str]:
     return [event["text"] for event in events if event["text"].startswith(text)]
 
 
+def stack_status(heat: Client, bay: dict[str, Any]) -> list[str]:
+    """Of the bay's stack, while there is one."""
+    return [stack.stack_status for stack in heat.stacks.list(filters={"id": bay["stack_id"]})]
+
+
+def insist(argv: list[str]) -> str:
+    """Have a command that may be run again succeed, as a bay may be too busy to answer; gives what it printed."""
+    end = time.monotonic() + CALL_SECONDS
+    while True:
+        try:
+            return run(argv)
+        except CommandFailed:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+
+
+def seen(argv: list[str]) -> str:
+    """What a command prints that looks at something; nothing where it cannot."""
+    try:
+        return run(argv)
+    except CommandFailed:
+        return ""
+
+
 def make_balancer(kubectl: list[str], name: str, *finalizers: str) -> None:
     metadata = {"name": name, "finalizers": list(finalizers)}
     spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "none"}}
@@ -95,7 +124,7 @@ def make_balancer(kubectl: list[str], name: str, *finalizers: str) -> None:
 
 
 def apply(kubectl: list[str], manifest: dict[str, Any]) -> None:
-    run(["sh", "-c", 'printf %s "$0" | "$@" apply -f -', json.dumps(manifest), *kubectl])
+    insist(["sh", "-c", 'printf %s "$0" | "$@" apply -f -', json.dumps(manifest), *kubectl])
 
 
 def make_volume_in_use(kubectl: list[str]) -> None:
@@ -123,7 +152,7 @@ def make_volume_in_use(kubectl: list[str]) -> None:
     }
     apply(kubectl, {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": stateful_set})
     pod = ["get", "pod", "db-0", "--ignore-not-found", "-o", "jsonpath={.spec.nodeName}"]
-    eventually(lambda: run([*kubectl, *pod]) != "", "the pod that uses the volume is on a node", 60)
+    eventually(lambda: seen([*kubectl, *pod]) != "", "the pod that uses the volume is on a node", 60)
 
 
 @contextmanager
@@ -152,21 +181,26 @@ def test_a_new_bay_is_healthy(cloud: Cloud, bay: dict[str, Any]) -> None:
     assert reason == {"api": "ok", **{f"{name}.Ready": "True" for name in names}}
 
 
-def test_a_node_that_is_down_makes_it_unhealthy_until_it_is_back(cloud: Cloud, bay: dict[str, Any]) -> None:
+def test_a_node_that_is_down_makes_it_unhealthy_until_it_is_back(
+    cloud: Cloud, bay: dict[str, Any], kubectl: list[str]
+) -> None:
     (name, server) = next(item for item in cloud.servers(bay).items() if "-node-" in item[0])
     cloud.docker("kill", server)
     wait_for_health(cloud, "UNHEALTHY", DETECTION, cause=f"{name}.Ready")
     assert {node["name"]: node["status"] for node in cloud.nodes(bay["uuid"])}[name] != "Ready"
     cloud.docker("start", server)
-    wait_for_health(cloud, "HEALTHY", DETECTION)
+    ready = ["get", "node", name, "-o", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}']
+    eventually(lambda: seen([*kubectl, *ready]) == "True", f"{name} is back", SECONDS)
+    wait_for_health(cloud, "HEALTHY", LOOKS)
     assert told(cloud, bay, f"The bay is UNHEALTHY: {name}.Ready") != []
 
 
 def test_a_stack_changed_by_hand_is_told_once(cloud: Cloud, bay: dict[str, Any], heat: Client) -> None:
     assert told(cloud, bay, "Somebody") == [], "nothing is told of what Magnum does itself"
     heat.stacks.update(bay["stack_id"], existing=True, tags="by-hand")
-    eventually(lambda: told(cloud, bay, "Somebody changed") != [], "the change is told", 60)
-    cloud.text("bay-update", BAY, "replace", "node_count=2", "--wait", seconds=300)
+    eventually(lambda: stack_status(heat, bay) == ["UPDATE_COMPLETE"], "Heat has changed the stack", SECONDS)
+    eventually(lambda: told(cloud, bay, "Somebody changed") != [], "the change is told", LOOKS)
+    cloud.text("bay-update", BAY, "replace", "node_count=2", "--wait", seconds=SECONDS)
     assert len(told(cloud, bay, "Somebody")) == 1
 
 
@@ -174,10 +208,11 @@ def test_a_stack_deleted_by_hand_fails_the_bay_and_retry_builds_it_anew(
     cloud: Cloud, bay: dict[str, Any], heat: Client
 ) -> None:
     heat.stacks.delete(bay["stack_id"])
-    eventually(lambda: cloud.shown(f"/bays/{BAY}")["status"] == "CREATE_FAILED", "the loss is seen", 60)
+    eventually(lambda: stack_status(heat, bay) == [], "Heat has deleted the stack", SECONDS)
+    eventually(lambda: cloud.shown(f"/bays/{BAY}")["status"] == "CREATE_FAILED", "the loss is seen", LOOKS)
     assert "deleted it in Heat" in cloud.bay(BAY)["status_reason"]
     assert cloud.nodes(bay["uuid"]) == []
-    cloud.text("bay-retry", BAY, "--wait", seconds=300)
+    cloud.text("bay-retry", BAY, "--wait", seconds=SECONDS)
     after = cloud.bay(BAY)
     assert after["status"] == "CREATE_COMPLETE"
     assert after["stack_id"] != bay["stack_id"]
@@ -192,19 +227,19 @@ def test_deletion_waits_for_balancers_and_volumes_and_names_those_that_stay(
     make_balancer(kubectl, "goes")
     make_volume_in_use(kubectl)
     with storage(kubectl):
-        said = cloud.text("bay-delete", BAY, "--wait", check=False)
+        said = cloud.text("bay-delete", BAY, "--wait", seconds=CLEANUP_SECONDS + SECONDS, check=False)
     assert "load balancer of service default/stays" in said
     failed = cloud.bay(BAY)
     assert failed["status"] == "DELETE_FAILED"
     assert [fault["resource"] for fault in failed["faults"]] == ["service default/stays"]
     assert len(cloud.servers(failed)) == 3, "nothing was deleted before"
-    left = json.loads(run([*kubectl, "get", "services", "-o", "json"]))["items"]
+    left = json.loads(insist([*kubectl, "get", "services", "-o", "json"]))["items"]
     assert "goes" not in [service["metadata"]["name"] for service in left]
     gone = ["get", "statefulsets,pods,persistentvolumeclaims,persistentvolumes", "-o", "name"]
-    assert run([*kubectl, *gone]) == "", "the volume went, and before it what used it"
+    assert insist([*kubectl, *gone]) == "", "the volume went, and before it what used it"
 
 
 def test_a_second_deletion_goes_on_without_them(cloud: Cloud, bay: dict[str, Any]) -> None:
-    cloud.text("bay-delete", BAY, "--wait", seconds=300)
+    cloud.text("bay-delete", BAY, "--wait", seconds=CLEANUP_SECONDS + SECONDS)
     assert cloud.stacks(BAY) == []
     assert told(cloud, bay, "Left in the project, to be removed by hand: load balancer of service default/stays")
