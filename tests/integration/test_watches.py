@@ -4,9 +4,10 @@ Each test goes on from the one before.
 """
 
 import json
-import threading
+import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +22,9 @@ INTERVAL = 5
 SECONDS = 300
 """For what Heat does, and for a server that starts."""
 CALL_SECONDS = 60
-CLEANUP_SECONDS = 30
+CLEANUP_SECONDS = 60
+"""A claim goes once its pod has, then its volume is let go, and then that goes. At each of these Kubernetes may have to
+come again when it next looks at all volumes, after 15 seconds; the rest is for the pod and for Magnum's own looks."""
 DETECTION = 50 + 3 * INTERVAL + 10
 """Kubernetes may see up to 5 seconds late that a node was heard of, says 40 later that it is silent, and looks every 5;
 then comes a look, for which a bay that is due a moment too late waits one turn more, and here time for what is slow."""
@@ -158,21 +161,21 @@ def make_volume_in_use(kubectl: list[str]) -> None:
 @contextmanager
 def storage(kubectl: list[str]) -> Iterator[None]:
     """The part of a CSI driver that removes a volume, and its object, once Kubernetes has let it go."""
-    over = threading.Event()
-    phase = ["get", "pv", VOLUME, "--ignore-not-found", "-o", "jsonpath={.status.phase}"]
+    phases = ["get", "pv", VOLUME, "--watch", "--request-timeout=0", "-o", 'jsonpath={.status.phase}{"\\n"}']
+    with subprocess.Popen([*kubectl, *phases], stdout=subprocess.PIPE, text=True) as watching:
 
-    def watch() -> None:
-        while not over.wait(1):
-            if run([*kubectl, *phase], check=False) == "Released":
-                run([*kubectl, "delete", "pv", VOLUME, "--wait=false"], check=False)
+        def remove() -> None:
+            assert watching.stdout is not None
+            assert "Released\n" in watching.stdout, "Kubernetes has let the volume go"  # reads until it is so
+            insist([*kubectl, "delete", "pv", VOLUME, "--ignore-not-found", "--wait=false"])
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(30)
+        with ThreadPoolExecutor(1) as pool:
+            removal = pool.submit(remove)
+            try:
+                yield
+            finally:
+                watching.terminate()
+        removal.result()
 
 
 def test_a_new_bay_is_healthy(cloud: Cloud, bay: dict[str, Any]) -> None:
