@@ -29,7 +29,7 @@ from fake_bay import FakeBay
 from fake_keystone import SERVICE, FakeKeystone
 from oslo_config import cfg
 from sqlalchemy import delete, func, insert, select
-from stage import HOST, NotStarted, end, free_port
+from stage import HOST, NotStarted, end, free_ports
 
 from magnum import conf
 from magnum.certificates.authority import Authority, Kind
@@ -138,7 +138,7 @@ def place(database: str, options: dict[str, dict[str, str]] | None = None) -> It
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="magnum-benchmark-")))
         url = f"sqlite:///{folder}/magnum.sqlite" if database == "sqlite" else stack.enter_context(running(database))
-        heat_port, control_port = free_port(), free_port()
+        heat_port, control_port = free_ports(2)
         keystone = stack.enter_context(FakeKeystone(f"http://{HOST}:{heat_port}"))
         settings = _merged(_settings(url, keystone.url), options or {})
         _write(folder / "magnum.conf", settings)

@@ -13,7 +13,7 @@ from itertools import cycle
 from fake_bay import SilentBay
 from load import Result, drive
 from many_bays import Place, Waiting, put_running, wait_for
-from stage import HOST, free_port
+from stage import HOST, free_ports
 
 from magnum.common.idents import new_uuid
 from magnum.db import models
@@ -31,7 +31,7 @@ def quota(on: Place, had: int, asked: int) -> Counter[int]:
     project = "project-with-quota"
     put_running(on, [Waiting(project, 0) for _ in range(had)], "https://192.0.2.1:6443")
     baymodel = _baymodel(on, project)
-    ports = [free_port() for _ in range(_APIS)]
+    ports = free_ports(_APIS)
     for port in ports:
         on.start("magnum-api", {"api": {"port": str(port), "workers": "1"}})
     for port in ports:
@@ -70,7 +70,7 @@ class Hanging:
 
 def hang(on: Place, turns: int, tenants: Sequence[Hanging]) -> list[list[Result]]:
     """Other tenants list their pods, in turn without and with each of these; answers what they saw: first without."""
-    memcached, port = free_port(), free_port()
+    memcached, port = free_ports(2)
     on.run(["memcached", "-u", getpass.getuser(), "-l", HOST, "-p", str(memcached), "-U", "0"], "memcached")
     silent = on.stack.enter_context(SilentBay())
     others = [Waiting(f"project-{number}", 0) for number in range(_OTHERS)]

@@ -62,10 +62,10 @@ def stage(rows: dict[str, int], workers: int, threads: int) -> Iterator[Stage]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="magnum-benchmark-")))
         keystone = stack.enter_context(FakeKeystone())
-        memcached = free_port()
+        memcached, *rest = free_ports(3)
         argv = ["memcached", "-u", getpass.getuser(), "-l", HOST, "-p", str(memcached), "-U", "0"]
         _start(stack, argv, folder / "memcached.log", memcached)
-        ports = {MAGNUM: free_port(), BARE: free_port()}
+        ports = dict(zip((MAGNUM, BARE), rest, strict=True))
         settings = {"workers": str(workers), "threads": str(threads)}
         key = Fernet.generate_key().decode()
         for name, port in ports.items():
@@ -187,10 +187,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
 
 
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server((HOST, 0)) as free:
-        return int(free.getsockname()[1])
+def free_ports(number: int) -> list[int]:
+    """Ports nobody listens on, each another one: asked for in turn, the second may be the first again."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(number)]
+        return [int(server.getsockname()[1]) for server in servers]
 
 
 def _accepts(port: int) -> bool:

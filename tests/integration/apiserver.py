@@ -1,7 +1,6 @@
 """A real Kubernetes API server on loopback, with its etcd and a throw-away authority, and no nodes."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from magnum.localcloud import debian
 from magnum.localcloud.files import exclusive
 from magnum.localcloud.paths import cache_root
 from tests.integration.cloud import eventually
+from tests.integration.services import free_port, free_ports
 from tests.pki import Authority, account_key
 
 
@@ -26,7 +26,7 @@ def api_server(binary: Path, folder: Path) -> Iterator[Access]:
     with ExitStack() as stack:
         etcd_url = _start_etcd(stack, folder)
         certificate, key = authority.issue("admin", "system:masters")
-        port = _free_port()
+        port = free_port()
         access = Access(f"https://127.0.0.1:{port}", authority.pem, certificate, key)
         _start_api_server(stack, binary, folder, authority, etcd_url, port)
         eventually(lambda: _is_up(access), "the API server is ready", 60)
@@ -41,7 +41,7 @@ def with_client(access: Access, authority: Authority) -> Access:
 
 def _start_etcd(stack: ExitStack, folder: Path) -> str:
     binary = shutil.which("etcd") or _kept_etcd()
-    url, peer = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
+    url, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
     _start(
         stack,
         [
@@ -117,9 +117,3 @@ def _is_up(access: Access) -> bool:
             return bay.healthy() and "kubernetes" in [service.name for service in bay.list("service")]
     except BayUnreachable:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,7 +15,7 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 
-from tests.integration.services import who_takes_nothing
+from tests.integration.services import free_port, who_takes_nothing
 
 _START_SECONDS = 60
 _TRY_SECONDS = 2
@@ -72,8 +72,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @contextmanager
 def _running(command: str, folder: Path) -> Iterator[Api]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     conf = folder / "magnum.conf"
     conf.write_text(
         "[DEFAULT]\ntransport_url = fake://\n"

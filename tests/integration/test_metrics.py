@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.services import SECONDS, configure, eventually, free_port, running, upgrade
+from tests.integration.services import SECONDS, configure, eventually, free_port, free_ports, running, upgrade
 
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -42,7 +42,7 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def test_the_workers_of_an_api_answer_for_each_other(tmp_path: Path) -> None:
-    port, figures = free_port(), free_port()
+    port, figures = free_ports(2)
     conf = configure(tmp_path, api={"port": port, "workers": 3}, metrics={"enabled": True, "api_port": figures})
     upgrade(conf)
     url = f"http://127.0.0.1:{port}"
@@ -83,7 +83,7 @@ def test_a_conductor_tells_of_operations_and_of_its_own_work(tmp_path: Path) -> 
 
 
 def test_nothing_listens_where_nobody_asked_for_it(tmp_path: Path) -> None:
-    port, figures = free_port(), free_port()
+    port, figures = free_ports(2)
     conf = configure(tmp_path, api={"port": port, "workers": 1}, metrics={"api_port": figures})
     upgrade(conf)
     with running("magnum-embedded", conf):
@@ -92,7 +92,7 @@ def test_nothing_listens_where_nobody_asked_for_it(tmp_path: Path) -> None:
 
 
 def test_both_parts_of_one_process_are_told_of(tmp_path: Path) -> None:
-    port, figures = free_port(), free_port()
+    port, figures = free_ports(2)
     conf = configure(tmp_path, api={"port": port}, metrics={"enabled": True, "api_port": figures})
     upgrade(conf)
     with running("magnum-embedded", conf):
@@ -102,7 +102,7 @@ def test_both_parts_of_one_process_are_told_of(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
-    port, figures = free_port(), free_port()
+    port, figures = free_ports(2)
     conf = configure(tmp_path, api={"port": port}, metrics={"enabled": True, "api_port": figures})
     upgrade(conf)
     other = configure(tmp_path, "other", metrics={"enabled": True, "conductor_port": figures})
