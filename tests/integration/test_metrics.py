@@ -2,14 +2,23 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
-from tests.integration.services import SECONDS, configure, eventually, free_port, free_ports, running, upgrade
+from tests.integration.services import (
+    SECONDS,
+    configure,
+    database_at,
+    eventually,
+    free_port,
+    free_ports,
+    running,
+    upgrade,
+)
 
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -77,8 +86,10 @@ def test_a_conductor_tells_of_operations_and_of_its_own_work(tmp_path: Path) -> 
         assert found[("magnum_oldest_operation_age_seconds", frozenset())] == 0
         assert found[("magnum_operations", frozenset({"verb": "create", "state": "queued"}.items()))] == 0
         assert found[("process_resident_memory_bytes", frozenset())] > 0
-        with sqlite3.connect(tmp_path / "magnum.sqlite") as connection:
-            connection.execute("ALTER TABLE bays RENAME TO elsewhere")
+        database = database_at(f"sqlite:///{tmp_path}/magnum.sqlite")
+        with database.writer() as session:
+            session.execute(text("ALTER TABLE bays RENAME TO elsewhere"))
+        database.dispose()
         eventually(lambda: scrape(figures)[("magnum_database_up", frozenset())] == 0, conf)
 
 
