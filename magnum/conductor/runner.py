@@ -7,6 +7,7 @@ wrong (the next turn comes after a pause that doubles), when the process is to s
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,9 +50,13 @@ class Runner:
         self._tools = tools
         self._lease = lease
         self._stopping = stopping
+        self._broken_off: deque[Claim] = deque()
 
     def run(self, claim: Claim) -> datetime | None:
-        """Take a turn; answers when the next is due, None if the operation has ended or is another's."""
+        """Take a turn; answers when the next is due, None if the operation has ended or is another's.
+
+        One that the database breaks off may have lost its operation as well: `let_go_of_broken_off` sees to that.
+        """
         try:
             return _Turn(self._tools, self._lease, claim).go(self._stopping)
         except LeaseLost:
@@ -59,6 +64,14 @@ class Runner:
             LOG.info("Operation %s (%s of bay %s) has gone to another.", claim.uuid, claim.verb, claim.bay_uuid)
             self._let_go(claim)
             return None
+        except PASSING:
+            self._broken_off.append(claim)
+            raise
+
+    def let_go_of_broken_off(self) -> None:
+        """Do what was left undone where a turn broke off; to be called again and again, as the database may be away."""
+        for _ in range(len(self._broken_off)):
+            self._let_go(self._broken_off.popleft())
 
     def _let_go(self, claim: Claim) -> None:
         """Leave a lost operation, and nothing behind it.
@@ -66,9 +79,13 @@ class Runner:
         Who was paused while a deletion ran to its end may have made the bay's user once more, and nobody would look
         for it again. Other things that it made, Keystone and Heat refuse or a transaction takes back.
         """
-        with self._tools.database.writer() as session:
-            operations.release(session, claim)
-            is_there = resources.count(session, service_context(), models.Bay, {"uuid": claim.bay_uuid}) > 0
+        try:
+            with self._tools.database.writer() as session:
+                operations.release(session, claim)
+                is_there = resources.count(session, service_context(), models.Bay, {"uuid": claim.bay_uuid}) > 0
+        except PASSING:
+            self._broken_off.append(claim)
+            raise
         if not is_there:
             try:
                 self._tools.cloud.keystone.delete_user(claim.bay_uuid)

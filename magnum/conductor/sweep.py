@@ -88,10 +88,12 @@ class Sweep:
         self._running: dict[Future[None], tuple[Claim, float]] = {}
         self._thread = threading.Thread(target=self._run, name="sweep", daemon=True)
         self._leases = Periodic("leases", options.lease / 3, self._renew)
+        self._letting_go = Periodic("letting go", self._interval, self._runner.let_go_of_broken_off)
 
     def start(self) -> None:
         self._thread.start()
         self._leases.start()
+        self._letting_go.start()
 
     def wake(self) -> None:
         """Look for due operations now."""
@@ -101,6 +103,7 @@ class Sweep:
 
     def end(self) -> None:
         """Claim nothing more."""
+        self._letting_go.end()
         with self._changed:
             self._stopping = True
             self._changed.notify()

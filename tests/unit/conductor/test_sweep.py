@@ -3,11 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from oslo_config import cfg
+from oslo_db import exception as db_exc
+from sqlalchemy.orm import Session
 
 from magnum.coe.leftovers import Leftover
 from magnum.common.context import RequestContext
@@ -100,6 +103,42 @@ def test_a_worker_that_hangs_keeps_no_bay_past_its_deadline(
         stuck.set()
         sweep.stop(PATIENCE)
     assert world.bay(bay).status == BayStatus.CREATE_FAILED, "whose worker comes back writes nothing"
+
+
+def test_who_lost_a_bay_while_the_database_was_away_leaves_no_user_behind(
+    conf: cfg.ConfigOpts, world: World, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf.set_override("workers", 8, group="conductor")
+    conf.set_override("sweep_interval", 0.2, group="conductor")
+    bay = world.create()
+    late: list[int] = []
+    is_over, broken_off = threading.Event(), threading.Event()
+    writer = world.database.writer
+
+    def delete_meanwhile(name: str) -> None:
+        if name == "keystone.ensure_user" and not late:
+            late.append(threading.get_ident())
+            world.time.passes(600)
+            world.ask(bay, Verb.DELETE)
+            assert eventually(lambda: not world.is_there(bay))
+            cloud.keystone.users[bay] = ("late", "password", "project")
+            is_over.set()
+
+    def write() -> AbstractContextManager[Session]:
+        if threading.get_ident() in late and is_over.is_set() and not broken_off.is_set():
+            broken_off.set()
+            raise db_exc.DBConnectionError
+        return writer()
+
+    cloud.calls.listeners.append(delete_meanwhile)
+    monkeypatch.setattr(world.database, "writer", write)
+    sweep = Sweep(world.tools, "one")
+    sweep.start()
+    try:
+        assert eventually(broken_off.is_set)
+        assert eventually(lambda: not cloud.keystone.users)
+    finally:
+        sweep.stop(PATIENCE)
 
 
 def test_long_past_its_deadline_nobody_is_asked_what_is_left(world: World, cloud: FakeCloud, ready_bay: Ready) -> None:
