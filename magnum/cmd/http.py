@@ -1,6 +1,7 @@
 """The HTTP server of the API: gunicorn with workers of our own, set up from the configuration."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -86,8 +87,13 @@ class Server(BaseApplication):
         if worker.pid != os.getpid():  # gunicorn's first process says so too, of one that is gone
             return
         ending = sys.exc_info()[1]
-        self._on_exit()
-        leave(int(ending.code or 0) if isinstance(ending, SystemExit) else 1)
+        code = ending.code if isinstance(ending, SystemExit) and isinstance(ending.code, int) else 1
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)  # it ends already
+        try:
+            self._on_exit()
+        finally:
+            leave(code)
 
     def _ended(self, _server: Any) -> None:
         self._figures.remove()

@@ -39,9 +39,11 @@ _REQUEST_SECONDS = 30
 _IDLE_SECONDS = 75
 _LINGER_SECONDS = 2
 _STALL_SECONDS = 5
-_LAST_SECONDS = 5  # of the grace, for what else has to end in this process
+_LAST_SECONDS = 6  # of the grace, for what else has to end in this process
 _LOOK_SECONDS = 1
+_NEW_SECONDS = 0.1
 _MOST_CONNECTIONS = 400  # a body of some size has a file as well, and 1024 descriptors are usual
+_CONNECTION_LIMIT = _MOST_CONNECTIONS + 100
 _HEAD_BYTES = 16384
 # The application answers for bodies up to here itself: it counts exactly, and says so under the request's own id.
 _BODY_SLACK = 65536
@@ -79,9 +81,10 @@ class Request(WSGITask):
         Who sends many requests at once could hold a thread by taking none of the answers, so they get the first.
         """
         if self.channel.server.ending or len(self.channel.requests) > 1:
-            self.channel.lingers = True
             self.set_close_on_finish()
-        return bytes(super().build_response_header())
+        head = bytes(super().build_response_header())
+        self.channel.lingers = self.close_on_finish
+        return head
 
     def finish(self) -> None:
         super().finish()
@@ -117,7 +120,6 @@ class Connection(HTTPChannel):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.begun: float | None = None
         self.lingers = False
-        self._asked = False
         self._left: float | None = None
         super().__init__(*arguments, **named)
 
@@ -130,7 +132,6 @@ class Connection(HTTPChannel):
         taken = bool(super().received(data))
         if self.request is None:
             self.begun = None
-            self._asked = True
         return taken
 
     def handle_close(self) -> None:
@@ -165,9 +166,17 @@ class Connection(HTTPChannel):
         if self.requests or self._left is not None:
             return False
         silent: float = now - max(told, self.last_activity)
-        if self.total_outbufs_len:
-            return silent > _STALL_SECONDS
-        return silent > _LINGER_SECONDS or (self._asked and self.begun is None)
+        # Who has had an answer may ask the next thing, and shall hear then that there are no more.
+        return silent > (_STALL_SECONDS if self.total_outbufs_len else _LINGER_SECONDS)
+
+    @property
+    def waits_since(self) -> float:
+        """When we began to wait for the client; for what it asks, however steadily that trickles in."""
+        return float(self.begun or self.last_activity)
+
+    def may_go(self, now: float) -> bool:
+        """Whether it may make room; what somebody has asked who has just come is not read yet."""
+        return not self.requests and now - self.waits_since > _NEW_SECONDS
 
 
 class HTTPServer(TcpWSGIServer):
@@ -177,39 +186,45 @@ class HTTPServer(TcpWSGIServer):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.ending = False
+        self._looked = 0.0
         self.thread = threading.get_ident()
         super().__init__(*arguments, **named)
 
-    def handle_accept(self) -> None:
-        if len(self.active_channels) >= _MOST_CONNECTIONS:
-            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
-            if waiting:
-                min(waiting, key=lambda channel: channel.begun or channel.last_activity).handle_close()
-        super().handle_accept()
-
     def maintenance(self, now: float) -> None:
-        """Called every `_LOOK_SECONDS`."""
-        self._close(channel for channel in self.active_channels.values() if channel.is_late(now))
+        """Called within a pass of the loop, where nothing may be closed: see `tidy`."""
+
+    def tidy(self, now: float) -> None:
+        """Close whom we wait for no longer, and who makes room; to be called after each pass of the loop.
+
+        Within a pass a descriptor that is closed may come back as that of a new client, who would get the events of
+        the one before. At once, as waitress' `will_close` waits until the client takes something.
+        """
+        channels = list(self.active_channels.values())
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._close(channel for channel in channels if channel.is_late(now))
+        spare = 0 if self.ending else max(0, len(self.active_channels) - _MOST_CONNECTIONS)
+        waiting = [channel for channel in channels if spare and channel.connected and channel.may_go(now)]
+        self._close(sorted(waiting, key=lambda channel: channel.waits_since)[:spare])
 
     def stop_accepting(self) -> None:
         """Take who stands in line, and leave others to the other processes. The trigger, which ends a wait, stays."""
         self.ending = True
-        for _ in range(_MOST_CONNECTIONS):
+        for _ in range(_CONNECTION_LIMIT - len(self.active_channels)):
             if not select.select([self.socket], [], [], 0)[0]:
                 break
-            super().handle_accept()  # nobody goes for them
+            self.handle_accept()
         self.del_channel()
         self.socket.close()
 
     def drain(self, now: float, told: float) -> bool:
         """Close what is done with; whether anything is left."""
-        self._close(channel for channel in self.active_channels.values() if channel.is_done(now, told))
+        self._close(channel for channel in list(self.active_channels.values()) if channel.is_done(now, told))
         return bool(self.active_channels)
 
     @staticmethod
     def _close(channels: Iterable[Connection]) -> None:
-        """At once: waitress' `will_close` waits until the client takes something."""
-        for channel in list(channels):
+        for channel in channels:
             channel.handle_close()
 
 
@@ -231,7 +246,7 @@ class ApiWorker(Worker):
         while self.alive and self._parent_lives():
             self._turn()
         self._drain()
-        threads.shutdown(timeout=0)
+        threads.set_thread_count(0)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """On SIGTERM."""
@@ -243,6 +258,8 @@ class ApiWorker(Worker):
     def _turn(self, seconds: float = _LOOK_SECONDS) -> None:
         self.notify()
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._connections, count=1)
+        for server in self._servers:
+            server.tidy(time.time())
 
     def _drain(self) -> None:
         told = self._told or time.time()
@@ -251,7 +268,6 @@ class ApiWorker(Worker):
         self._turn(0)  # makes room by reading what has come
         for server in self._servers:
             server.stop_accepting()
-        self._turn(0)  # no connection that has something to read may be taken for one that rests
         while (now := time.time()) < end:
             left = [server.drain(now, told) for server in self._servers]
             if not any(left):
@@ -268,7 +284,7 @@ class ApiWorker(Worker):
             ident="magnum",
             server_name=options.host,
             cleanup_interval=_LOOK_SECONDS,
-            connection_limit=_MOST_CONNECTIONS + 100,  # never met: one goes before one comes
+            connection_limit=_CONNECTION_LIMIT,  # met where too many have asked to make room for more
             max_request_header_size=_HEAD_BYTES,
             max_request_body_size=options.max_body_size + _BODY_SLACK,
             inbuf_overflow=_BUFFER_BYTES,

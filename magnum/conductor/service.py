@@ -94,13 +94,13 @@ class Conductor:
         self._begin_to("give up duties", self._give_up)  # at once, as a look may take long
 
     def stop(self) -> None:
-        """Take no more work, finish or hand over what runs, and end within 25 seconds of `finish_up`, or of now."""
+        """Take no more work, finish or hand over what runs, and end 24 seconds after `finish_up`, or in 4."""
         self.finish_up()
         closing = self._begin_to("rpc stop", self._close)
         left = self._sweep.stop(max(0.0, self._told + _TURN_SECONDS - time.monotonic()))
         # None of these may end while the database or the bus is away, so they have their time together.
         end = time.monotonic() + _THREAD_SECONDS
-        handing_over = self._begin_to("hand over", lambda: self._sweep.hand_over(left))
+        handing_over = self._begin_to("hand over", lambda: self._sweep.leave(left))
         for periodic in self._periodics:
             periodic.stop(max(0.0, end - _GIVE_UP_SECONDS - time.monotonic()))
         giving_up = self._begin_to("give up duties", self._give_up)  # one may have been taken in between

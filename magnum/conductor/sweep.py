@@ -111,7 +111,7 @@ class Sweep:
     def stop(self, timeout: float) -> list[Claim]:
         """Claim nothing more, and give the turns that run so many seconds to end.
 
-        :return: what is left, for `hand_over`
+        :return: what is left, for `leave`
         """
         end = time.monotonic() + timeout
         self.end()
@@ -124,21 +124,20 @@ class Sweep:
             lane.pool.shutdown(wait=False, cancel_futures=True)
         return [running[future][0] for future in left]
 
-    def hand_over(self, claims: Sequence[Claim]) -> None:
+    def leave(self, claims: Sequence[Claim]) -> None:
         """Let other conductors go on at once, if the database is there.
 
         The process has to end then: a turn that still runs may repeat what its next owner does.
         """
-        if not claims:
-            return
         try:
-            with self._tools.database.writer() as session:
-                for claim in claims:
-                    operations.hand_over(session, claim)
+            if claims:
+                with self._tools.database.writer() as session:
+                    for claim in claims:
+                        operations.hand_over(session, claim)
+                LOG.warning("%d operations were handed over to other conductors.", len(claims))
+            self._runner.let_go_of_broken_off()
         except Exception:  # noqa: BLE001 - nobody waits for this thread; the database may be away
-            tell_of_failure(LOG, "%d operations are left to other conductors until their leases end.", len(claims))
-            return
-        LOG.warning("%d operations were handed over to other conductors.", len(claims))
+            tell_of_failure(LOG, "Of %d operations some are left to other conductors until leases end.", len(claims))
 
     def _is_stopping(self) -> bool:
         return self._stopping

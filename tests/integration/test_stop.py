@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -253,6 +254,29 @@ def test_an_api_that_ends_reads_what_still_comes_and_leaves_who_takes_nothing(tm
         assert process.wait(BOUND) == 0
         assert time.monotonic() - begun < BOUND / 2
     assert "SIGKILL" not in log_of(conf).read_text()
+
+
+def test_who_asks_one_thing_after_the_other_is_told_which_answer_is_the_last(tmp_path: Path) -> None:
+    port = free_port()
+    conf = configure(tmp_path, api={"port": port, "workers": 1})
+    upgrade(conf)
+    counted: list[int] = []
+
+    def ask() -> requests.Response:
+        with requests.Session() as session:
+            while "Connection" not in (answer := session.get(f"http://127.0.0.1:{port}/", timeout=SECONDS)).headers:
+                counted.append(answer.status_code)
+                time.sleep(0.01)
+        return answer
+
+    with running("magnum-api", conf) as process, ThreadPoolExecutor(4) as pool:
+        eventually(lambda: accepts(port), conf)
+        asking = [pool.submit(ask) for _ in range(4)]
+        eventually(lambda: len(counted) > 100, conf)
+        assert stop(process) < BOUND / 2
+        assert [(each.result().status_code, each.result().headers["Connection"]) for each in asking] == [
+            (200, "close")
+        ] * 4
 
 
 def test_both_in_one_process_end_while_a_turn_hangs(tmp_path: Path, silence: int) -> None:
