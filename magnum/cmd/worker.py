@@ -190,9 +190,6 @@ class HTTPServer(TcpWSGIServer):
         self.thread = threading.get_ident()
         super().__init__(*arguments, **named)
 
-    def maintenance(self, now: float) -> None:
-        """Called within a pass of the loop, where nothing may be closed: see `tidy`."""
-
     def tidy(self, now: float) -> None:
         """Close whom we wait for no longer, and who makes room; to be called after each pass of the loop.
 
@@ -283,7 +280,6 @@ class ApiWorker(Worker):
             sockets=[listener],
             ident="magnum",
             server_name=options.host,
-            cleanup_interval=_LOOK_SECONDS,
             connection_limit=_CONNECTION_LIMIT,  # met where too many have asked to make room for more
             max_request_header_size=_HEAD_BYTES,
             max_request_body_size=options.max_body_size + _BODY_SLACK,

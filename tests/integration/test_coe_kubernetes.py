@@ -225,11 +225,12 @@ def hostile_bay(folder: Path, mode: str, timeout: float) -> Iterator[tuple[Kuber
 
 @pytest.mark.parametrize("mode", ["trickled_head", "trickled_body", "silent"])
 def test_a_hostile_bay_ends_at_the_deadline(tmp_path: Path, mode: str) -> None:
-    with hostile_bay(tmp_path, mode, timeout=1) as (bay, _):
+    with hostile_bay(tmp_path, mode, timeout=1) as (bay, paths):
         start = time.monotonic()
         with pytest.raises(BayUnreachable, match="did not answer within 1 seconds"):
             bay.list("pod")
         assert time.monotonic() - start < _SOON
+        assert len(paths) == 1, "one deadline is for all tries"
 
 
 @pytest.mark.parametrize(("mode", "said"), [("huge", "an answer of more than"), ("redirect", "answered with code 302")])

@@ -37,6 +37,7 @@ BOUND = 30.0
 LEASE = 600
 WORKERS = 8
 PROJECTS = 4
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture
@@ -294,9 +295,6 @@ def test_both_in_one_process_end_while_a_turn_hangs(tmp_path: Path, silence: int
         assert owners(database) == []
     assert "SIGKILL" not in log_of(conf).read_text()
     database.dispose()
-
-
-REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def connect(clients: ExitStack, port: int) -> socket.socket:
